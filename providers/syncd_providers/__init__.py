@@ -1,0 +1,1 @@
+"""Adapters to the secret stores, one package or module for each SDK."""

@@ -1,0 +1,58 @@
+"""Credentials by reference: `{file: PATH}` or `{env: NAME}`, read when they are used, never kept in the configuration."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from syncd.node import Problem, Text, text
+from syncd.redact import SecretValue
+
+
+class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a credential stands. Exactly one of the two is given; `check` says so where it is not."""
+
+    file: Text | None = None
+    env: Text | None = None
+
+    def check(self, *path: str) -> Iterable[Problem]:
+        """Give the problem of naming both or neither, at `path`."""
+        if (self.file is None) == (self.env is None):
+            yield Problem(path, "exactly one of file and env names a credential", "write {file: PATH} or {env: NAME}")
+
+
+class CredentialUnreadable(Exception):  # noqa: N818 — turned into a Failure by the adapter
+    """The file or variable is not there or is empty. The text names it, never its content."""
+
+
+def read_credential(source: Credential, base: Path, environment: Mapping[str, str] = os.environ) -> SecretValue:
+    """Read the bytes that `source` names, one final newline dropped; relative files start at `base`.
+
+    Raises CredentialUnreadable.
+    """
+    if source.env is not None:
+        name = text(source.env)
+        found = environment.get(name, "")
+        if not found:
+            message = f"the environment variable {name} is not set"
+            raise CredentialUnreadable(message)
+        return SecretValue(found.encode("utf-8", "surrogateescape"))
+    path = base / text(source.file or "")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        message = f"the file {path} cannot be read ({error.strerror or 'unknown reason'})"
+        raise CredentialUnreadable(message) from None
+    content = content.removesuffix(b"\n").removesuffix(b"\r")
+    if not content:
+        message = f"the file {path} is empty"
+        raise CredentialUnreadable(message)
+    return SecretValue(content)
+
+
+def plain_or_credential(source: Text | Credential, base: Path) -> str:
+    """Read what may be plain text in the file (user names, role ids) or a reference. Raises CredentialUnreadable."""
+    if isinstance(source, Credential):
+        return read_credential(source, base).reveal().decode("utf-8", "replace")
+    return text(source)

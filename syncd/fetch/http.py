@@ -1,0 +1,223 @@
+"""The lean transport under the SDKs' public seams: urllib3 with every limit set.
+
+No retries (the gateway has the only retry layer), no redirects (a token must not travel), certificates always
+verified, a cap on the body after decompression, and a total deadline beside the time-outs of single packets.
+Nothing of a foreign error leaves it but a fixed reason code.
+"""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from syncd.model.reference import Failure, FailureClass
+from syncd.model.store import Timeouts, Tls
+
+BODY_LIMIT: Final = 2 * 1024 * 1024
+"""Bytes of a body after decompression; twice what a Kubernetes Secret can hold."""
+_CHUNK: Final = 65_536
+_CONTEXT_AGE: Final = 10.0
+"""Seconds after which the certificate files are looked at again."""
+_VERIFY_REASONS: Final = {10: "certificate-expired", 9: "certificate-not-yet-valid", 62: "certificate-wrong-name"}
+"""OpenSSL's X509_V_ERR_ codes 10, 9 and 62; the rest is an unknown or broken chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer, whatever its status. Its body may hold secrets: it is parsed, never shown."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+    def __repr__(self) -> str:
+        """Give the status alone."""
+        return f"Answer(status={self.status})"
+
+
+class TransportError(Exception):
+    """No complete answer. Its text is a fixed reason code."""
+
+    def __init__(self, reason: str, *, malformed: bool = False) -> None:
+        """Keep the code; `malformed` where the service did answer, but not in a form that can be used."""
+        super().__init__(reason)
+        self.reason = reason
+        self.malformed = malformed
+
+    def failure(self, address: str) -> Failure:
+        """Say it as an outcome, for the store at `address`."""
+        if self.malformed:
+            return Failure(FailureClass.MALFORMED, self.reason, f"{address} answered with a body that cannot be used")
+        return Failure(FailureClass.UNAVAILABLE, self.reason, f"{address} cannot be reached ({self.reason})")
+
+
+class Transport:
+    """Keep-alive connections to the services of one store. Shared by the store's worker threads."""
+
+    def __init__(
+        self,
+        *,
+        timeouts: Timeouts,
+        tls: Tls,
+        proxy: str | None = None,
+        connections: int = 16,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Keep the settings; connects with the first request."""
+        self._timeouts = timeouts
+        self._tls = tls
+        self._proxy = proxy
+        self._connections = connections
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pools: urllib3.PoolManager | None = None
+        self._stamp: tuple[float, ...] = ()
+        self._looked = 0.0
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        remaining: float | None = None,
+    ) -> Answer:
+        """Send one request and give the whole answer; `remaining` seconds at most. Raises TransportError."""
+        total = self._timeouts.total if remaining is None else min(self._timeouts.total, remaining)
+        deadline = self._clock() + total
+        timeout = urllib3.Timeout(connect=min(self._timeouts.connect, total), read=min(self._timeouts.read, total))
+        try:
+            response = self._manager().request(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=True,
+            )
+            try:
+                content = self._read(response, deadline)
+            except BaseException:
+                response.close()
+                raise
+            response.release_conn()
+        except (HTTPError, OSError, ValueError) as error:
+            raise _translated(error) from None
+        return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+
+    def close(self) -> None:
+        """Close idle connections; later requests open new ones."""
+        with self._lock:
+            if self._pools is not None:
+                self._pools.clear()
+
+    def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+        declared = response.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) <= _CHUNK and not response.headers.get("content-encoding"):
+            # Small and plain, as nearly every answer is. A dripping one is cut off by the gateway's own deadline.
+            content = response.read()
+            if len(content) < int(declared):
+                reason = "answer-cut-short"
+                raise TransportError(reason)
+            return content
+        parts: list[bytes] = []
+        size = 0
+        while chunk := response.read1(_CHUNK):
+            parts.append(chunk)
+            size += len(chunk)
+            if size > BODY_LIMIT:
+                reason = "answer-too-large"
+                raise TransportError(reason, malformed=True)
+            if self._clock() > deadline:
+                reason = "timeout"
+                raise TransportError(reason)
+        return b"".join(parts)
+
+    def _manager(self) -> urllib3.PoolManager:
+        now = self._clock()
+        pools = self._pools
+        if pools is not None and now - self._looked < _CONTEXT_AGE:
+            return pools
+        with self._lock:
+            self._looked = now
+            stamp = self._file_times()
+            if self._pools is None or stamp != self._stamp:
+                try:
+                    fresh = self._build()
+                except (OSError, ValueError):
+                    # Half-rotated files: the old context serves until a pair fits again.
+                    if self._pools is None:
+                        reason = "tls-files-unusable"
+                        raise TransportError(reason) from None
+                else:
+                    self._pools, self._stamp = fresh, stamp
+            return self._pools
+
+    def _file_times(self) -> tuple[float, ...]:
+        files = (self._tls.ca_file, self._tls.cert_file, self._tls.key_file)
+        try:
+            return tuple(file.stat().st_mtime for file in files if file is not None)
+        except OSError:
+            return ()
+
+    def _build(self) -> urllib3.PoolManager:
+        context = ssl.create_default_context(cafile=str(self._tls.ca_file) if self._tls.ca_file else None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self._tls.cert_file:
+            context.load_cert_chain(self._tls.cert_file, self._tls.key_file)
+        name = self._tls.server_name
+        if self._proxy:
+            return urllib3.ProxyManager(
+                self._proxy,
+                maxsize=self._connections,
+                ssl_context=context,
+                retries=False,
+                server_hostname=name,
+                assert_hostname=name,
+            )
+        return urllib3.PoolManager(
+            maxsize=self._connections, ssl_context=context, retries=False, server_hostname=name, assert_hostname=name
+        )
+
+
+def _translated(error: Exception) -> TransportError:
+    """Turn urllib3's and the socket's errors into a reason code; their texts name hosts and quote bodies."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return TransportError(_VERIFY_REASONS.get(cause.verify_code, "certificate-untrusted"))
+        cause = cause.__cause__ or cause.__context__
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (DecodeError, "answer-undecodable"),
+        (NameResolutionError, "name-not-resolved"),
+        (ConnectTimeoutError, "connect-timeout"),
+        (ProxyError, "proxy-failed"),
+        (NewConnectionError, "connection-refused"),
+        (ReadTimeoutError, "timeout"),
+        (TimeoutError, "timeout"),
+        (SSLError, "tls-failed"),
+        (ValueError, "address-unusable"),
+    )
+    for kind, reason in kinds:
+        if isinstance(error, kind):
+            return TransportError(reason, malformed=kind is DecodeError)
+    return TransportError("connection-lost")

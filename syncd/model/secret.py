@@ -1,0 +1,126 @@
+"""Secrets: as they should be, as they are, and what came of reading or writing one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from syncd.model.mapping import SecretKey
+from syncd.model.reference import FailureClass, RemoteRef
+from syncd.redact import SecretValue
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """Which version of which object a Secret was made from."""
+
+    ref: RemoteRef
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the build step made of a mapping and its sources: whole and checked, not yet marked as ours."""
+
+    type: str
+    data: Mapping[str, SecretValue]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    sources: tuple[SourceVersion, ...]
+    immutable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no content: the class and reason of the source or check that failed."""
+
+    cls: FailureClass
+    reason: str
+    """Fixed code in kebab-case."""
+    message: str
+    """For a person: which key, which source, what to do. No values."""
+    sources: tuple[SourceVersion, ...] = ()
+    absent: tuple[RemoteRef, ...] = ()
+    """The sources that answered ABSENT; removal is judged on them, and only when nothing else failed."""
+
+
+Built = Content | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredSecret:
+    """A whole Secret as it is to be written: content and marks."""
+
+    key: SecretKey
+    type: str
+    data: Mapping[str, SecretValue]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    immutable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSecret:
+    """A Secret as the target holds it."""
+
+    key: SecretKey
+    uid: str
+    resource_version: str
+    """Opaque; compared for equality only."""
+    type: str
+    data: Mapping[str, SecretValue]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    immutable: bool = False
+    owners: tuple[str, ...] = ()
+    """Kinds and names of its ownerReferences, for the message about whose it is."""
+    managers: tuple[str, ...] = ()
+    """Field managers, for the same message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The target itself says that there is no such Secret."""
+
+    key: SecretKey
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailure:
+    """The target did not tell."""
+
+    key: SecretKey
+    cls: FailureClass
+    reason: str
+    message: str
+
+
+Live = LiveSecret | Missing | ReadFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write that the target confirmed."""
+
+    key: SecretKey
+    uid: str
+    resource_version: str
+
+
+WriteFailureKind = Literal["exists", "conflict", "gone", "denied", "quota", "invalid", "unavailable", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFailure:
+    """A write that did not happen, or whose outcome is not known.
+
+    `exists`: a create met an object of that name. `conflict`: a precondition failed. `gone`: the object
+    vanished. `unavailable`: unknown, read back before deciding. `stopped`: the permit was withdrawn.
+    """
+
+    key: SecretKey
+    kind: WriteFailureKind
+    reason: str
+    message: str
+
+
+WriteOutcome = Written | WriteFailure
