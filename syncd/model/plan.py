@@ -70,6 +70,8 @@ class Change:
     outcome: OutcomeWord = ""
     desired: DesiredSecret | None = None
     live: LiveSecret | None = None
+    writable: bool = True
+    """False: planned without the instance's key, to be shown and never carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +90,5 @@ class Plan:
         return {action.value: counted[action] for action in Action}
 
     def writes(self) -> tuple[Change, ...]:
-        """List the changes that write and are not held back."""
-        return tuple(c for c in self.changes if c.action in WRITES and c.outcome != "held")
+        """List the changes that may be carried out: they write, and neither a guard nor a missing key holds them."""
+        return tuple(c for c in self.changes if c.action in WRITES and c.outcome != "held" and c.writable)

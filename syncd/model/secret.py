@@ -15,6 +15,10 @@ class SourceVersion:
 
     ref: RemoteRef
     version: str
+    created: float | None = None
+    """When the store says that this version was made, in seconds since the epoch: tells a recreated object from a
+    stale read.
+    """
 
 
 @dataclass(frozen=True, slots=True)
