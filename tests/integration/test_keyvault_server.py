@@ -5,6 +5,7 @@ If one of these fails after an SDK release, the stand-in is wrong, not syncd.
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import time
@@ -423,7 +424,8 @@ def test_an_attached_server_takes_the_same_orders(server: KeyVault, vault: KeyVa
 
 def test_a_child_process_serves_and_ends_when_told(tmp_path: Path) -> None:
     """The shared server describes itself in one line and ends on SIGTERM."""
-    command = [sys.executable, "-m", "tests.servers.keyvault", "--directory", str(tmp_path)]
+    server = [sys.executable, "-m", "tests.servers.serve", "tests.servers.keyvault:KeyVault"]
+    command = [*server, "--directory", str(tmp_path), "--owner", str(os.getpid())]
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as child:
         try:

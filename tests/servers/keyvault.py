@@ -1,15 +1,11 @@
 """A Key Vault and its Entra tenant on loopback, for the unmodified Azure SDKs.
 
-In a test: `KeyVault.start(directory)`. As a shared server: `python -m tests.servers.keyvault --directory D` prints
-its description as one line of JSON, and `KeyVault.attach(description)` in any process gives the same orders.
+In a test: `KeyVault.start(directory)`. As a shared server: `tests/servers/serve.py` runs it in a process of its own,
+and `KeyVault.attach(description)` in any process gives the same orders.
 """
 
-import argparse
 import json
-import signal
 import ssl
-import sys
-import threading
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -193,7 +189,7 @@ def _remote(description: Mapping[str, str]) -> Orders:
     context = ssl.create_default_context(cafile=description["ca_file"])
 
     def carry_out(name: str, arguments: dict[str, object]) -> object:
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 — the address is this server's own, https by its making
             description["vault_url"] + CONTROL_PATH,
             data=json.dumps({"do": name, "with": arguments}).encode(),
             headers={CONTROL_HEADER: description["control_key"], "Content-Type": "application/json"},
@@ -208,22 +204,3 @@ def _remote(description: Mapping[str, str]) -> Orders:
         return content["result"]
 
     return carry_out
-
-
-def main() -> None:
-    """Run as a shared server until told to end."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--directory", type=Path, required=True, help="where keys and tokens are written")
-    parser.add_argument("--port", type=int, default=0, help="the port to listen on; 0 takes a free one")
-    options = parser.parse_args()
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: ended.set())
-    with KeyVault.start(options.directory, port=options.port) as vault:
-        sys.stdout.write(json.dumps(vault.describe()) + "\n")
-        sys.stdout.flush()
-        ended.wait()
-
-
-if __name__ == "__main__":
-    main()

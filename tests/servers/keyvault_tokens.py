@@ -85,7 +85,8 @@ def check_signature(token: Jwt, key: rsa.RSAPublicKey) -> None:
 
 def thumbprints(certificate: x509.Certificate) -> set[str]:
     """Return what a client may put into `x5t` or `x5t#S256` to point at `certificate`."""
-    return {_encode(certificate.fingerprint(hashes.SHA1())), _encode(certificate.fingerprint(hashes.SHA256()))}
+    sha1 = certificate.fingerprint(hashes.SHA1())  # noqa: S303 — `x5t` is defined as SHA-1 (RFC 7515, 4.1.7)
+    return {_encode(sha1), _encode(certificate.fingerprint(hashes.SHA256()))}
 
 
 class Mint:
