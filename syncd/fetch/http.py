@@ -5,18 +5,21 @@ verified, a cap on the body after decompression, and a total deadline beside the
 Nothing of a foreign error leaves it but a fixed reason code.
 """
 
+import http.client
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
 
 import urllib3
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
     HTTPError,
+    IncompleteRead,
     NameResolutionError,
     NewConnectionError,
     ProxyError,
@@ -24,6 +27,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from syncd.fetch.connection import POOLS, bind
 from syncd.model.reference import Failure, FailureClass
 from syncd.model.store import Timeouts, Tls
 
@@ -85,7 +89,7 @@ class Transport:
         self._connections = connections
         self._clock = clock
         self._lock = threading.Lock()
-        self._pools: urllib3.PoolManager | None = None
+        self._pools: _Pools | None = None
         self._stamp: tuple[float, ...] = ()
         self._looked = 0.0
 
@@ -100,12 +104,13 @@ class Transport:
     ) -> Answer:
         """Send one request and give the whole answer; `remaining` seconds at most. Raises TransportError."""
         total = self._timeouts.total if remaining is None else min(self._timeouts.total, remaining)
-        deadline = self._clock() + total
-        timeout = urllib3.Timeout(connect=min(self._timeouts.connect, total), read=min(self._timeouts.read, total))
+        bind(total, pause=self._timeouts.read)
+        timeout = urllib3.Timeout(connect=min(self._timeouts.connect, total), read=self._timeouts.read, total=total)
         try:
-            response = self._manager().request(
+            send, target = self._route(url)
+            response = send(
                 method,
-                url,
+                target,
                 headers=headers,
                 body=body,
                 timeout=timeout,
@@ -115,12 +120,12 @@ class Transport:
                 decode_content=True,
             )
             try:
-                content = self._read(response, deadline)
+                content = _whole_body(response)
             except BaseException:
                 response.close()
                 raise
             response.release_conn()
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPError, OSError, ValueError, http.client.HTTPException) as error:
             raise _translated(error) from None
         return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
@@ -128,31 +133,27 @@ class Transport:
         """Close idle connections; later requests open new ones."""
         with self._lock:
             if self._pools is not None:
-                self._pools.clear()
+                self._pools.manager.clear()
+                self._pools.by_origin.clear()
 
-    def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-        declared = response.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) <= _CHUNK and not response.headers.get("content-encoding"):
-            # Small and plain, as nearly every answer is. A dripping one is cut off by the gateway's own deadline.
-            content = response.read()
-            if len(content) < int(declared):
-                reason = "answer-cut-short"
-                raise TransportError(reason)
-            return content
-        parts: list[bytes] = []
-        size = 0
-        while chunk := response.read1(_CHUNK):
-            parts.append(chunk)
-            size += len(chunk)
-            if size > BODY_LIMIT:
-                reason = "answer-too-large"
-                raise TransportError(reason, malformed=True)
-            if self._clock() > deadline:
-                reason = "timeout"
-                raise TransportError(reason)
-        return b"".join(parts)
+    def _route(self, url: str) -> tuple["_Send", str]:
+        """Give the pool's own call for the host of `url`, and what it is to ask there.
 
-    def _manager(self) -> urllib3.PoolManager:
+        The manager's call parses the address and looks the pool up for each request, a third of its cost; behind a
+        proxy it is needed.
+        """
+        pools = self._current()
+        if self._proxy:
+            return pools.manager.urlopen, url
+        scheme, _, rest = url.partition("://")
+        host, slash, target = rest.partition("/")
+        origin = f"{scheme}://{host}"
+        pool = pools.by_origin.get(origin)
+        if pool is None:
+            pool = pools.by_origin[origin] = pools.manager.connection_from_url(origin)
+        return pool.urlopen, slash + target or "/"
+
+    def _current(self) -> "_Pools":
         now = self._clock()
         pools = self._pools
         if pools is not None and now - self._looked < _CONTEXT_AGE:
@@ -179,24 +180,66 @@ class Transport:
         except OSError:
             return ()
 
-    def _build(self) -> urllib3.PoolManager:
+    def _build(self) -> "_Pools":
         context = ssl.create_default_context(cafile=str(self._tls.ca_file) if self._tls.ca_file else None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._tls.cert_file:
             context.load_cert_chain(self._tls.cert_file, self._tls.key_file)
         name = self._tls.server_name
-        if self._proxy:
-            return urllib3.ProxyManager(
-                self._proxy,
-                maxsize=self._connections,
-                ssl_context=context,
-                retries=False,
-                server_hostname=name,
-                assert_hostname=name,
-            )
-        return urllib3.PoolManager(
+        make = urllib3.PoolManager if self._proxy is None else partial(urllib3.ProxyManager, self._proxy)
+        manager = make(
             maxsize=self._connections, ssl_context=context, retries=False, server_hostname=name, assert_hostname=name
         )
+        manager.pool_classes_by_scheme = POOLS
+        return _Pools(manager)
+
+
+class _Send(Protocol):
+    """`urlopen` of a pool or of a manager."""
+
+    def __call__(  # noqa: PLR0913 — the signature is urllib3's
+        self,
+        method: str,
+        url: str,
+        /,
+        *,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        timeout: urllib3.Timeout,
+        retries: bool,
+        redirect: bool,
+        preload_content: bool,
+        decode_content: bool,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """The pools that were made with one set of certificate files."""
+
+    manager: urllib3.PoolManager
+    by_origin: dict[str, urllib3.HTTPConnectionPool] = field(default_factory=dict)
+
+
+def _whole_body(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Read all of a body that is within the limit, decompressed."""
+    declared = response.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > BODY_LIMIT:
+        reason = "answer-too-large"
+        raise TransportError(reason, malformed=True)
+    first = response.read1(_CHUNK)
+    if declared == str(len(first)) and "content-encoding" not in response.headers:
+        return first  # in one packet, as nearly every answer is
+    parts: list[bytes] = [first] if first else []
+    size = len(first)
+    while first and (chunk := response.read1(_CHUNK)):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            reason = "answer-too-large"
+            raise TransportError(reason, malformed=True)
+    return b"".join(parts)
 
 
 def _translated(error: Exception) -> TransportError:
@@ -208,6 +251,7 @@ def _translated(error: Exception) -> TransportError:
         cause = cause.__cause__ or cause.__context__
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (DecodeError, "answer-undecodable"),
+        (IncompleteRead, "answer-cut-short"),
         (NameResolutionError, "name-not-resolved"),
         (ConnectTimeoutError, "connect-timeout"),
         (ProxyError, "proxy-failed"),
