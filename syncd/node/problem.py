@@ -1,19 +1,9 @@
-"""Positioned YAML: a plain tree from libyaml's events, positions on demand, and problems that name their place.
-
-The only importer of yaml. A file is read twice at most: once into plain dicts, lists and scalars without
-positions, which is what a file without mistakes needs, and once more to find the line and column of each
-path that a problem names. Reading so takes a tenth of the time and a fifth of the memory of a loader that
-keeps every position (docs/performance.md has the figures).
-
-YAML 1.2 core scalars: `true`, `false`, `null` and plain integers are what they look like, everything else is
-text, so `no`, `on`, `12:30`, `1.10` and `0755` stay what was written. Duplicate keys, anchors, aliases, tags, merge keys,
-more than one document and nesting deeper than 32 are problems.
-"""
+"""What a tree is made of, and what may be wrong with it: paths, problems, and problems with their place."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from syncd.model.position import Position
 
@@ -22,11 +12,7 @@ Text: TypeAlias = str | int | bool
 `text` gives it."""
 
 Path: TypeAlias = tuple[str | int, ...]
-Tree: TypeAlias = None | bool | int | str | list["Tree"] | dict[str, "Tree"]
-
-MAX_DEPTH: Final = 32
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
-_WORDS: Final[Mapping[str, Tree]] = {"true": True, "false": False, "null": None, "~": None, "": None}
+Tree: TypeAlias = bool | int | str | list["Tree"] | dict[str, "Tree"] | None
 
 
 def text(value: Text) -> str:
@@ -83,12 +69,3 @@ class SyntaxProblem(Exception):  # noqa: N818 — carries problems, as the confi
         """Keep `problems`: line and column from 1, and the problem."""
         super().__init__("not a well-formed configuration file")
         self.problems = tuple(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A file's tree, and the lines where the items of its top-level lists start."""
-
-    tree: Tree
-    item_marks: Mapping[str, tuple[tuple[int, int], ...]]
-    """By top-level key: line and column, from 1, of each item of the list that stands there."""

@@ -1,0 +1,203 @@
+"""Bytes to a plain tree, in one pass over libyaml's events."""
+
+import re
+from array import array
+from collections.abc import Callable
+from typing import Final
+
+from yaml._yaml import CParser
+from yaml.error import MarkedYAMLError, YAMLError
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    ScalarEvent,
+)
+from yaml.reader import ReaderError
+
+from syncd.node.document import MAX_DEPTH, Document
+from syncd.node.problem import Path, Problem, SyntaxProblem, Tree
+
+MAX_PROBLEMS: Final = 100
+"""After so many, reading stops: the file is something else."""
+_FIRST: Final = frozenset(("", *"-0123456789tfn~"))
+"""What a plain scalar starts with that may be more than text."""
+_INTEGER: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
+_WORDS: Final[dict[str, Tree]] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_ODD_KEYS: Final = frozenset(("", "<<"))
+_LIST_AT_TOP: Final = 2
+"""How many boxes are around the items of a top-level list: the root, and the mapping that the document is."""
+_DEFAULTS: Final = "write the value out, or put it under `defaults`"
+
+
+def document(data: bytes, *, limit: int) -> Document:
+    """Read the one document in `data`; see `syncd.node.read`."""
+    if len(data) > limit:
+        raise SyntaxProblem([(1, 1, Problem((), f"the file is larger than {limit} bytes", "split it"))])
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        problem = Problem((), "the file is not UTF-8 text", "save it as UTF-8")
+        raise SyntaxProblem([(*_place(data, error.start), problem)]) from None
+    builder = _Builder()
+    try:
+        builder.build(CParser(data).get_event)
+    except _Stop:
+        pass
+    except YAMLError as error:
+        builder.problems.append(_syntax(data, error))
+    if builder.problems:
+        raise SyntaxProblem(builder.problems)
+    return Document(builder.root[0] if builder.root else None, builder.marks)
+
+
+def place_of(event: Event) -> tuple[int, int]:
+    """Give line and column, from 1, of where an event starts."""
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+
+
+def _place(data: bytes, position: int) -> tuple[int, int]:
+    """Turn a byte offset into line and column, from 1."""
+    before = data[:position]
+    line_start = before.rfind(b"\n") + 1
+    return before.count(b"\n") + 1, len(before[line_start:].decode("utf-8", "replace")) + 1
+
+
+def _syntax(data: bytes, error: YAMLError) -> tuple[int, int, Problem]:
+    """Say libyaml's error with its place. Its texts are fixed ones: they quote nothing of the file."""
+    if isinstance(error, ReaderError):
+        return (*_place(data, error.position), Problem((), f"not readable as YAML: {error.reason}"))
+    if isinstance(error, MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        if mark is not None:
+            return mark.line + 1, mark.column + 1, Problem((), f"not well-formed YAML: {what}")
+    return 1, 1, Problem((), "not well-formed YAML")
+
+
+class _Stop(Exception):  # noqa: N818 — unwinds the loop; the problem is noted already
+    """Reading cannot go on."""
+
+
+def _scalar(value: str) -> Tree:
+    """Give what a plain scalar is by the YAML 1.2 core rules that syncd keeps: a word, an integer, or its text."""
+    if value in _WORDS:
+        return _WORDS[value]
+    return int(value) if _INTEGER.match(value) else value
+
+
+class _Builder:
+    """The tree as it grows, and what was wrong on the way."""
+
+    def __init__(self) -> None:
+        self.root: list[Tree] = []
+        """Holds the document's one node."""
+        self.problems: list[tuple[int, int, Problem]] = []
+        self.marks: dict[str, array[int]] = {}
+        self._above: list[tuple[dict[str, Tree] | None, list[Tree], str | None]] = []
+        """What is being filled around the innermost box, each with the key whose value is inside."""
+        self._documents = 0
+
+    def build(self, next_event: Callable[[], Event | None]) -> None:  # noqa: C901, PLR0912 — calls would double its cost
+        """Take events until the stream ends. Loading costs what stands in this loop: scalars first, little else."""
+        fields: dict[str, Tree] | None = None  # the mapping being filled; None while `items` is
+        items = self.root
+        key: str | None = None  # whose value comes next
+        spellings: dict[str, str] = {}  # one object for each: a file repeats a dozen keys
+        while (event := next_event()) is not None:
+            if isinstance(event, ScalarEvent):
+                value = event.value
+                if event.anchor is not None or event.tag is not None:
+                    self._refuse(event, fields, items, key)
+                if fields is None:
+                    if len(self._above) == _LIST_AT_TOP:
+                        self._mark(event)
+                    items.append(value if event.style or value[:1] not in _FIRST else _scalar(value))
+                elif key is None:
+                    key = spellings.setdefault(value, value)
+                    if key in fields or key in _ODD_KEYS:
+                        self._check_key(event, fields, key)
+                else:
+                    fields[key] = value if event.style or value[:1] not in _FIRST else _scalar(value)
+                    key = None
+            elif isinstance(event, CollectionStartEvent):
+                self._check_start(event, fields, items, key)
+                inner: dict[str, Tree] | list[Tree] = {} if isinstance(event, MappingStartEvent) else []
+                if fields is None:
+                    if len(self._above) == _LIST_AT_TOP:
+                        self._mark(event)
+                    items.append(inner)
+                elif key is not None:
+                    fields[key] = inner
+                self._above.append((fields, items, key))
+                fields, items = (inner, items) if isinstance(inner, dict) else (None, inner)
+                key = None
+            elif isinstance(event, CollectionEndEvent):
+                fields, items, _ = self._above.pop()
+                key = None
+            elif isinstance(event, AliasEvent):
+                self._note(event, self._path(fields, items, key), "aliases are not supported", _DEFAULTS)
+                if fields is None:
+                    items.append(None)
+                key = "*" if fields is not None and key is None else None
+            elif isinstance(event, DocumentStartEvent):
+                self._check_document(event)
+
+    def _mark(self, event: Event) -> None:
+        """Keep the place of an item of a top-level list."""
+        name = self._above[-1][2]
+        if name is not None:
+            self.marks.setdefault(name, array("I")).extend(place_of(event))
+
+    def _path(self, fields: dict[str, Tree] | None, items: list[Tree], key: str | None) -> Path:
+        """Spell the path of what comes next. Every box above is the last item, or the pending key, of its own."""
+        path: list[str | int] = []
+        for outer, list_of, name in self._above[1:]:
+            path.append(name or "" if outer is not None else len(list_of) - 1)
+        if self._above:
+            path.append(len(items)) if fields is None else path.extend(() if key is None else (key,))
+        return tuple(path)
+
+    def _check_key(self, event: Event, fields: dict[str, Tree], key: str) -> None:
+        path = self._path(fields, [], key)
+        if key in fields:
+            self._note(event, path, "this key stands here twice", "remove one of them")
+        elif getattr(event, "style", ""):
+            return
+        elif key == "<<":
+            self._note(event, path, "merge keys are not supported", _DEFAULTS)
+        elif not key:
+            self._note(event, path[:-1], "a key is empty", "write it before the colon")
+
+    def _check_start(self, event: Event, fields: dict[str, Tree] | None, items: list[Tree], key: str | None) -> None:
+        if fields is not None and key is None:
+            self._note(event, self._path(fields, items, None), "a key must be text", "write a word before the colon")
+            raise _Stop
+        if len(self._above) >= MAX_DEPTH:
+            self._note(
+                event, self._path(fields, items, key), f"nested deeper than {MAX_DEPTH} levels", "write it flatter"
+            )
+            raise _Stop
+        self._refuse(event, fields, items, key)
+
+    def _refuse(self, event: Event, fields: dict[str, Tree] | None, items: list[Tree], key: str | None) -> None:
+        """Note an anchor or a tag."""
+        if getattr(event, "anchor", None) is not None:
+            self._note(event, self._path(fields, items, key), "anchors are not supported", _DEFAULTS)
+        if getattr(event, "tag", None) is not None:
+            self._note(event, self._path(fields, items, key), "tags are not supported", "put text in quotes instead")
+
+    def _check_document(self, event: Event) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            self._note(event, (), "a file holds one document", "put the second one into a file of its own")
+            raise _Stop
+
+    def _note(self, event: Event, path: Path, message: str, hint: str) -> None:
+        self.problems.append((*place_of(event), Problem(path, message, hint)))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise _Stop
