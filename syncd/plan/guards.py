@@ -1,0 +1,154 @@
+"""What holds a plan back: limits on removals over a rolling hour, stores that cannot be believed, emptied configurations.
+
+Removals are deletions, replacements and updates that take a key away, each Secret counted once for each of its
+(tenant, store). Only what passes a limit is held; the rest goes on. Whoever runs it says `--allow-deletes N`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from syncd.model.inventory import Inventory, Removal
+from syncd.model.mapping import SecretMapping
+from syncd.model.plan import Action, Change, Plan
+from syncd.model.reference import FailureClass, RemoteRef
+from syncd.plan.instance import HOUR, Instance, Rules
+
+TenantStore = tuple[str, str]
+"""Tenant and store; an empty store for a Secret that is made of literals alone, or whose mark does not tell."""
+
+_ENOUGH_SOURCES = 10
+_ABSENT_SHARE = 0.3
+"""Over this share of a store's sources absent at once: the store, not the sources, is what is gone."""
+_ABSENT_SHARE_OF_FEW = 0.5
+
+
+def mappings_per_store(mappings: Iterable[SecretMapping]) -> dict[TenantStore, int]:
+    """Count the mappings of each tenant and store in the whole loaded configuration: what a share is a share of."""
+    counted: Counter[TenantStore] = Counter()
+    for mapping in mappings:
+        stores = {selection.ref.store for selection in mapping.selections()} or {""}
+        counted.update((mapping.tenant, store) for store in stores)
+    return dict(counted)
+
+
+def suspect_stores(latest: Mapping[RemoteRef, FailureClass | None]) -> frozenset[str]:
+    """Name the stores that answer ABSENT for too much to be believed, by the latest class of every source (None: OK).
+
+    A store with one source can so remove nothing by itself.
+    """
+    sources = Counter(ref.store for ref in latest)
+    absent = Counter(ref.store for ref, cls in latest.items() if cls is FailureClass.ABSENT)
+    return frozenset(
+        store
+        for store, count in sources.items()
+        if absent[store] > count * (_ABSENT_SHARE if count >= _ENOUGH_SOURCES else _ABSENT_SHARE_OF_FEW)
+    )
+
+
+def removes(change: Change) -> bool:
+    """Tell whether a change counts as a removal."""
+    return change.action in (Action.DELETE, Action.REPLACE) or (
+        change.action is Action.UPDATE and bool(change.keys.removed)
+    )
+
+
+def tenant_stores(change: Change) -> frozenset[TenantStore]:
+    """Tell which limits a change counts against."""
+    return frozenset((change.tenant, source.ref.store) for source in change.sources) or frozenset({(change.tenant, "")})
+
+
+def guard(
+    plan: Plan,
+    *,
+    rules: Rules,
+    removals: Iterable[Removal],
+    mappings_per_store: Mapping[TenantStore, int],
+    suspect: Collection[str],
+    now: float,
+) -> Plan:
+    """Hold back the removals that pass a limit, in the plan's order, each with the numbers and the way out.
+
+    `removals` are those that the inventory recorded, `now` is on their clock (seconds since the epoch); one that
+    seems to lie in the future counts. With `allow_deletes` so many removals pass in this run whatever the limits say.
+    """
+    due = sum(removes(change) and change.outcome != "held" for change in plan.changes)
+    if not due:
+        return plan
+    used = Counter[TenantStore]()
+    for removal in removals:
+        if removal.at > now - HOUR:
+            used[removal.tenant, removal.store] += removal.objects
+    passed = 0
+    changes = []
+    for change in plan.changes:
+        if not removes(change) or change.outcome == "held":
+            changes.append(change)
+            continue
+        stores = tenant_stores(change)
+        message = _objection(stores, used=used, rules=rules, mappings=mappings_per_store, suspect=suspect)
+        if message and passed >= (rules.allow_deletes or 0):
+            way_out = f"`syncd apply --allow-deletes {due}` lets this run's {due} removal(s) through once"
+            changes.append(replace(change, outcome="held", message=f"{change.key}: held, {message}; {way_out}"))
+            continue
+        passed += 1
+        used.update(stores)
+        changes.append(change)
+    return replace(plan, changes=tuple(changes))
+
+
+def emptied(
+    mappings: Collection[SecretMapping], inventory: Inventory, *, instance: Instance, allow: bool
+) -> str | None:
+    """Object to a configuration without mappings where it had some (`guards.allowNoMappings` allows it)."""
+    had = sum(entry.configuration == instance.configuration for entry in inventory.entries.values())
+    if mappings or allow or not had:
+        return None
+    return (
+        f"configuration {instance.configuration} has no mappings, but instance {instance.name} owns {had} Secret(s) that "
+        "it wrote; nothing is done. If that is meant, set `guards.allowNoMappings: true`"
+    )
+
+
+def taken_over(mappings: Collection[SecretMapping], inventory: Inventory, *, instance: Instance) -> str | None:
+    """Object to a configuration that knows nothing of what its instance owns (`--take-over` accepts)."""
+    others = sorted({e.configuration for e in inventory.entries.values()} - {instance.configuration})
+    if not others or not mappings:
+        return None
+    keys = {mapping.key for mapping in mappings}
+    names = {(mapping.tenant, mapping.id) for mapping in mappings}
+    if any(entry.key in keys or (entry.tenant, entry.mapping) in names for entry in inventory.entries.values()):
+        return None
+    return (
+        f"instance {instance.name} owns {len(inventory.entries)} Secret(s) written by {', '.join(others)}, and "
+        f"configuration {instance.configuration} knows none of them; nothing is done. Give it an `instance` of its own, "
+        "or accept what is owned with `syncd apply --take-over`"
+    )
+
+
+def _objection(
+    stores: Collection[TenantStore],
+    *,
+    used: Mapping[TenantStore, int],
+    rules: Rules,
+    mappings: Mapping[TenantStore, int],
+    suspect: Collection[str],
+) -> str:
+    """Say what stands against one more removal from these stores; empty where nothing does."""
+    for tenant, store in sorted(stores):
+        whose = f"store {store or '(none)'}" + (f" of tenant {tenant}" if tenant else "")
+        if store in suspect:
+            return f"{whose} answers absent for so many of its sources that it is not believed"
+        count = mappings.get((tenant, store), 0)
+        limit = _limit(count, rules)
+        if used.get((tenant, store), 0) >= limit:
+            share = f"{rules.max_deletes_percent:g} % of {count} mapping(s), at most {rules.max_deletes_count}"
+            return f"{whose} has {used[tenant, store]} removal(s) in this hour and the limit is {limit} ({share})"
+    return ""
+
+
+def _limit(mappings: int, rules: Rules) -> int:
+    # The tiny addend: 5 % of 20 is one, whatever binary fractions make of it.
+    share = math.floor(mappings * rules.max_deletes_percent / 100 + 1e-9)
+    return max(1, min(rules.max_deletes_count, share))

@@ -1,0 +1,96 @@
+"""What the inventory is to say, before the writes of a plan and after its removals; and what can go unread by it."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from syncd.model.inventory import Entry, Inventory, Removal
+from syncd.model.mapping import Policy, SecretKey, SecretMapping
+from syncd.model.plan import Action, Change, Plan
+from syncd.plan.guards import TenantStore, removes, tenant_stores
+from syncd.plan.instance import HOUR, Instance
+from syncd.plan.marks import WHEN_MAPPING_GONE
+
+_WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
+
+
+def needs_read(mapping: SecretMapping, inventory: Inventory | None, *, instance: Instance) -> bool:
+    """Tell whether `apply` and the daemon must look at the Secret first; a diff always looks.
+
+    Where the inventory holds no entry, the create itself is the read: it answers 409 where something stands. A plain
+    target has no inventory, and without one nothing is known.
+    """
+    if mapping.suspend:
+        return False
+    return inventory is None or mapping.key in inventory.entries or mapping.key.target in instance.plain_targets
+
+
+def before_writes(
+    inventory: Inventory,
+    plan: Plan,
+    *,
+    instance: Instance,
+    now: float,
+    gone: Collection[SecretKey] = frozenset(),
+    take_over: bool = False,
+) -> Inventory | None:
+    """Say what to save before the plan's first write; None where it stands so already.
+
+    It then holds every Secret that the plan will make, all that it found to be ours (so that a lost inventory is
+    rebuilt), and the removals that the plan is about to make. An entry goes over to this configuration with a write,
+    or with `take_over`. `gone` are entries whose Secrets are missing: they leave with the next save that has another
+    cause, as do those of Secrets that are no longer ours.
+    """
+    entries = dict(inventory.entries)
+    for change in plan.changes:
+        entry = _entry(change, entries.get(change.key), instance, take_over=take_over)
+        if entry is not None:
+            entries[change.key] = entry
+    recent = tuple(removal for removal in inventory.removals if removal.at > now - HOUR)
+    counted = _counted(plan, instance, now)
+    if entries == inventory.entries and not counted:
+        return None
+    written = {change.key for change in plan.changes if change.action in _WRITES}
+    lost = {c.key for c in plan.changes if c.action is Action.ORPHAN and c.ownership in ("none", "foreign")}
+    for key in lost.union(gone) - written:
+        entries.pop(key, None)
+    return Inventory(entries, recent + counted)
+
+
+def after_removals(inventory: Inventory, removed: Iterable[SecretKey]) -> Inventory | None:
+    """Say what to save after these Secrets were deleted, or let go of; None where it stands so already."""
+    leaving = inventory.entries.keys() & set(removed)
+    if not leaving:
+        return None
+    entries = {key: entry for key, entry in inventory.entries.items() if key not in leaving}
+    return Inventory(entries, inventory.removals)
+
+
+def lets_go(change: Change) -> bool:
+    """Tell whether the Secret is no longer ours once this change is done: its entry then leaves."""
+    released = change.action is Action.UPDATE and change.reason in ("source-absent", "mapping-gone")
+    return change.action is Action.DELETE or released
+
+
+def _entry(change: Change, known: Entry | None, instance: Instance, *, take_over: bool) -> Entry | None:
+    """Make the entry of a Secret that is ours or about to be; None where its entry stays as it is, or there is none."""
+    if change.key.target in instance.plain_targets or change.action is Action.ORPHAN or lets_go(change):
+        return None
+    written = change.action in _WRITES and change.outcome != "held" and change.writable
+    if not written and change.ownership != "proven":
+        return None
+    if not written and change.action is Action.CONFLICT:
+        return None
+    holder = change.desired if written else change.live
+    if holder is None:
+        return None
+    policy: Policy = "delete" if holder.annotations.get(WHEN_MAPPING_GONE) == "delete" else "keep"
+    configuration = instance.configuration if written or take_over or known is None else known.configuration
+    return Entry(change.key, change.tenant, change.mapping, policy, configuration)
+
+
+def _counted(plan: Plan, instance: Instance, now: float) -> tuple[Removal, ...]:
+    counted: Counter[TenantStore] = Counter()
+    for change in plan.writes():
+        if removes(change) and change.key.target not in instance.plain_targets:
+            counted.update(tenant_stores(change))
+    return tuple(Removal(now, tenant, store, objects) for (tenant, store), objects in sorted(counted.items()))

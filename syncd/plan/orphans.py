@@ -1,0 +1,95 @@
+"""Secrets of ours that no mapping of the loaded configuration wants any more."""
+
+from dataclasses import replace
+
+from syncd.model.inventory import Entry
+from syncd.model.plan import Action, Change
+from syncd.model.reference import RemoteRef
+from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure, SourceVersion
+from syncd.plan.instance import Instance, Rules
+from syncd.plan.marks import SUSPEND, Mark, mapping_text
+from syncd.plan.ownership import Verdict, judge
+from syncd.plan.removal import removable, remove
+
+
+def owned_entry(live: LiveSecret, instance: Instance) -> Entry | None:
+    """Read from the mark of a Secret in a plain target what an inventory would say of it; None where it is not ours.
+
+    The folder itself is the list of what is owned there, so every entry counts as this configuration's own.
+    """
+    verdict = judge(live, instance, mapping="")
+    if verdict.mark is None:
+        return None
+    tenant, _, mapping = verdict.mark.mapping.partition("/")
+    return Entry(live.key, tenant, mapping, verdict.mark.when_mapping_gone, instance.configuration)
+
+
+def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool = True) -> Change | None:
+    """Judge one entry without a mapping; None where the Secret is gone already.
+
+    `confirmed`: the mapping has been gone for long enough (the daemon's ten minutes; in `apply` always).
+    """
+    if isinstance(live, Missing):
+        return None
+    if isinstance(live, ReadFailure):
+        change = Change(entry.key, Action.UNREADABLE, f"target-{live.cls.value}", message=live.message)
+        return replace(
+            change, mapping=entry.mapping, tenant=entry.tenant, writable=instance.may_write(entry.key.target)
+        )
+    verdict = judge(live, instance, mapping=mapping_text(entry.tenant, entry.mapping))
+    kept = _kept(entry, live, verdict, instance=instance, rules=rules, confirmed=confirmed)
+    mark = verdict.mark
+    if kept is None and mark is not None:
+        change = remove(live, mark, merge=mark.merge, reason="mapping-gone")
+    else:
+        reason, message = kept or ("not-owned", "")
+        change = Change(entry.key, Action.ORPHAN, reason, message=f"{entry.key}: {message}", live=live)
+    return replace(
+        change,
+        mapping=entry.mapping,
+        tenant=entry.tenant,
+        ownership=verdict.ownership,
+        sources=_sources(mark),
+        writable=instance.may_write(entry.key.target),
+    )
+
+
+def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
+    entry: Entry, live: LiveSecret, verdict: Verdict, *, instance: Instance, rules: Rules, confirmed: bool
+) -> tuple[str, str] | None:
+    """Say why it stays, as a reason code and a message; None where it may go."""
+    mapping = entry.mapping
+    if verdict.mark is None:
+        return verdict.reason, f"no longer ours but {verdict.holder}; left alone, and forgotten with the next write"
+    if not removable(live, verdict, instance):
+        return _unremovable(live, verdict)
+    if entry.key.namespace in rules.protected_namespaces:
+        return "protected-namespace", f"nothing is removed in namespace {entry.key.namespace}"
+    if verdict.mark.when_mapping_gone == "keep":
+        return "keep", f"mapping {mapping} is gone; its mark says keep. Delete the Secret by hand if nobody needs it"
+    if entry.configuration != instance.configuration:
+        return "other-configuration", f"only configuration {entry.configuration}, which wrote it, removes it"
+    if verdict.mark.merge and live.immutable:
+        return "immutable", "the object is shared (merge) and immutable: our keys cannot leave it"
+    if not rules.prune:
+        return "not-pruned", f"mapping {mapping} is gone; `syncd apply --prune` removes the Secret"
+    if not confirmed:
+        return "not-confirmed", f"mapping {mapping} is gone only just now; the Secret goes when it stays so"
+    return None
+
+
+def _unremovable(live: LiveSecret, verdict: Verdict) -> tuple[str, str]:
+    if live.annotations.get(SUSPEND) == "true":
+        return "suspended", f"its annotation {SUSPEND} says to leave it alone"
+    if verdict.also:
+        return "two-writers", f"also claimed by {verdict.also}; left alone"
+    return "not-proven", "its mapping is gone; without the instance's key its mark is not proven, so it is kept"
+
+
+def _sources(mark: Mark | None) -> tuple[SourceVersion, ...]:
+    """Give what it was made from, for the guards: as recorded, else the bare stores."""
+    if mark is None:
+        return ()
+    if mark.sources is not None:
+        return mark.sources
+    return tuple(SourceVersion(RemoteRef(store, ""), "") for store in sorted(mark.stores))

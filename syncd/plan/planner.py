@@ -1,0 +1,249 @@
+"""From what is wanted and what is there to a plan: one decision for each Secret, first matching row.
+
+| # | wanted | live | plan | reason |
+| --- | --- | --- | --- | --- |
+| 1 | in a protected namespace | any | conflict | `protected-namespace` |
+| 2 | mapping suspended | any | suspended | `suspended` |
+| 3 | any | the target did not tell | unreadable | `target-<class>` |
+| 4 | any | annotation syncd.dev/suspend: "true" | suspended | `suspended` |
+| 5 | source gone, removal due | ours | delete (with merge: update) | `source-absent` |
+| 6 | refused otherwise | any | unreadable | `source-<class>`, or the check's own code |
+| 7 | content | missing | create | `missing` |
+| 8 | content | foreign, or nobody's without `adopt` | conflict | `not-owned`, `other-manager`, `key-lost`… |
+| 9 | content | ours, claimed by another manager too, no merge | conflict | `two-writers` |
+| 10 | content | ours, of another tenant, no `adopt` | conflict | `other-tenant` |
+| 11 | content | equal | unchanged | `in-sync` |
+| 12 | content from an older version than recorded | differs | unreadable | `source-stale` |
+| 13 | content of another type | nobody's, `adopt` | conflict | `not-adoptable` |
+| 14 | content of another type | ours | replace | `type-changed` |
+| 15 | content with other data | immutable, nobody's, `adopt` | conflict | `not-adoptable` |
+| 16 | content with other data | immutable, ours | replace | `immutable` |
+| 17 | content | nobody's, `adopt` | update | `adopted` |
+| 18 | content | ours, differs | update | `source-changed`, `mapping-changed`, `drift`, `mark-outdated` |
+
+Replacements are held without `allow_replace`. Whatever would write without the instance's key is not `writable`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from syncd.model.inventory import Entry
+from syncd.model.mapping import SecretKey, SecretMapping
+from syncd.model.plan import Action, Change, Plan
+from syncd.model.reference import FailureClass
+from syncd.model.secret import (
+    Built,
+    Content,
+    DesiredSecret,
+    Live,
+    LiveSecret,
+    Missing,
+    ReadFailure,
+    Refusal,
+    SourceVersion,
+)
+from syncd.plan.differences import Difference, desired_secret, difference, stale, why
+from syncd.plan.instance import Instance, Rules
+from syncd.plan.marks import SUSPEND, mapping_text
+from syncd.plan.orphans import plan_orphan
+from syncd.plan.ownership import Verdict, judge
+from syncd.plan.removal import gone, removable, remove
+
+_UNPROVEN = "the instance's key is not at hand: ownership is shown as unverified, and nothing can be written"
+
+
+def make_plan(
+    wanted: Sequence[tuple[SecretMapping, Built]],
+    live: Mapping[SecretKey, Live],
+    *,
+    instance: Instance,
+    rules: Rules,
+    orphans: Sequence[tuple[Entry, Live]] = (),
+    confirmed_absent: Collection[SecretKey] = frozenset(),
+    confirmed_gone: Collection[SecretKey] | None = None,
+    target: str = "",
+) -> Plan:
+    """Decide for every wanted Secret and every orphan; the order of the arguments does not matter.
+
+    A key that `live` does not hold was not looked at, since the inventory does not know it: it counts as missing, and
+    the create's own answer is the read. `orphans` are inventory entries of this run's scope without a mapping in the
+    whole loaded configuration. `confirmed_absent`: whose source was absent in the second look too; `confirmed_gone`:
+    whose mapping has been gone for long enough, None for all.
+    """
+    changes = [
+        plan_one(
+            mapping,
+            built,
+            live.get(mapping.key) or Missing(mapping.key),
+            instance=instance,
+            rules=rules,
+            confirmed_absent=mapping.key in confirmed_absent,
+        )
+        for mapping, built in wanted
+    ]
+    for entry, found in orphans:
+        confirmed = confirmed_gone is None or entry.key in confirmed_gone
+        change = plan_orphan(entry, found, instance=instance, rules=rules, confirmed=confirmed)
+        if change is not None:
+            changes.append(change)
+    changes.sort(key=lambda change: change.key)
+    notes = () if all(change.writable for change in changes) else (_UNPROVEN,)
+    return Plan(tuple(changes), target, notes)
+
+
+def plan_one(  # noqa: PLR0911 — a return for each row of the table above
+    mapping: SecretMapping,
+    built: Built,
+    live: Live,
+    *,
+    instance: Instance,
+    rules: Rules,
+    confirmed_absent: bool = False,
+) -> Change:
+    """Decide for one Secret.
+
+    Asked again, with what stands there now, when a create met an object or a precondition failed.
+    """
+    base = Change(
+        mapping.key,
+        Action.UNREADABLE,
+        "",
+        mapping=mapping.id,
+        tenant=mapping.tenant,
+        sources=_sources(built),
+        origin=mapping.origin,
+        live=live if isinstance(live, LiveSecret) else None,
+        writable=instance.may_write(mapping.key.target),
+    )
+    if mapping.key.namespace in rules.protected_namespaces:
+        message = f"{mapping.key}: nothing is written in namespace {mapping.key.namespace}; choose another one"
+        return replace(base, action=Action.CONFLICT, reason="protected-namespace", message=message)
+    if mapping.suspend:
+        message = f"{mapping.key}: left alone, the mapping says `suspend: true`"
+        return replace(base, action=Action.SUSPENDED, reason="suspended", message=message)
+    if isinstance(live, ReadFailure):
+        return replace(base, reason=f"target-{live.cls.value}", message=live.message)
+    if isinstance(live, Missing):
+        if isinstance(built, Refusal):
+            return _refused(base, built)
+        desired = desired_secret(mapping, built, instance=instance, mark=None)
+        keys = replace(base.keys, added=tuple(sorted(desired.data)))
+        return replace(base, action=Action.CREATE, reason="missing", keys=keys, desired=desired)
+    verdict = judge(live, instance, mapping=mapping_text(mapping.tenant, mapping.id))
+    base = replace(base, ownership=verdict.ownership)
+    if live.annotations.get(SUSPEND) == "true":
+        message = f"{mapping.key}: left alone, its annotation {SUSPEND} says so"
+        return replace(base, action=Action.SUSPENDED, reason="suspended", message=message)
+    conflict = _conflict(mapping, live, verdict, instance)
+    if isinstance(built, Refusal):
+        due = rules.prune and confirmed_absent and gone(mapping, built) and removable(live, verdict, instance)
+        return _removed(base, mapping, live, verdict) if due and conflict is None else _refused(base, built)
+    if conflict is not None:
+        return replace(base, action=Action.CONFLICT, reason=conflict[0], message=conflict[1])
+    return _compared(base, mapping, built, live, verdict, instance=instance, rules=rules)
+
+
+def _compared(
+    base: Change,
+    mapping: SecretMapping,
+    content: Content,
+    live: LiveSecret,
+    verdict: Verdict,
+    *,
+    instance: Instance,
+    rules: Rules,
+) -> Change:
+    mark = verdict.mark
+    desired = desired_secret(mapping, content, instance=instance, live=live, mark=mark)
+    found = difference(desired, live, ours=content.data.keys())
+    base = replace(base, keys=found.keys, labels=found.labels, annotations=found.annotations)
+    retyped = desired.type != live.type
+    if not retyped and not found.any():
+        return replace(base, action=Action.UNCHANGED, reason="in-sync")
+    old = stale(mark, content, formerly=rules.formerly) if mark is not None else None
+    if old is not None:
+        message = (
+            f"{mapping.key}: {old.ref} answered version {old.version}, older than the one written before, and not made "
+            "later; the Secret is kept"
+        )
+        return replace(base, reason="source-stale", message=message)
+    if retyped or (live.immutable and found.keys.any()):
+        reason = "type-changed" if retyped else "immutable"
+        return _replaced(base, desired, live, content, mark_ours=mark is not None, reason=reason, rules=rules)
+    reason = why(found, mark, content, formerly=rules.formerly) if mark is not None else "adopted"
+    return replace(base, action=Action.UPDATE, reason=reason, message=_hint(reason, found), desired=desired)
+
+
+def _replaced(
+    base: Change,
+    desired: DesiredSecret,
+    live: LiveSecret,
+    content: Content,
+    *,
+    mark_ours: bool,
+    reason: str,
+    rules: Rules,
+) -> Change:
+    what = f"type {live.type} cannot become {desired.type}" if reason == "type-changed" else "it is immutable"
+    if not mark_ours:
+        message = f"{base.key} is not ours and cannot be taken over: {what}; delete it, or choose another name"
+        return replace(base, action=Action.CONFLICT, reason="not-adoptable", message=message)
+    desired = replace(desired, immutable=content.immutable)
+    change = replace(base, action=Action.REPLACE, reason=reason, desired=desired)
+    if rules.allow_replace:
+        return replace(change, message=f"{base.key}: {what}, so it is deleted and made anew")
+    message = f"{base.key}: {what}; `--allow-replace` or `guards.allowReplace` lets it be deleted and made anew"
+    return replace(change, outcome="held", message=message)
+
+
+def _removed(base: Change, mapping: SecretMapping, live: LiveSecret, verdict: Verdict) -> Change:
+    mark = verdict.mark
+    merge = mapping.merge or (mark is not None and mark.merge)
+    if mark is None or (merge and live.immutable):
+        message = f"{mapping.key}: its source is gone, but the object is shared (merge) and immutable; it is kept"
+        return replace(base, reason="source-absent", message=message)
+    removal = remove(live, mark, merge=merge, reason="source-absent")
+    return replace(
+        base,
+        action=removal.action,
+        reason=removal.reason,
+        keys=removal.keys,
+        labels=removal.labels,
+        annotations=removal.annotations,
+        message=removal.message,
+        desired=removal.desired,
+    )
+
+
+def _refused(base: Change, refusal: Refusal) -> Change:
+    reason = refusal.reason if refusal.cls is FailureClass.CONFIG else f"source-{refusal.cls.value}"
+    return replace(base, reason=reason, message=refusal.message)
+
+
+def _conflict(mapping: SecretMapping, live: LiveSecret, verdict: Verdict, instance: Instance) -> tuple[str, str] | None:
+    """Say why a writer must keep off, as a reason code and a message that names both owners and the way out."""
+    wants = f"mapping {mapping.id} of syncd instance {instance.name} wants it"
+    if verdict.mark is None:
+        if verdict.ownership == "none" and mapping.adopt:
+            return None
+        return verdict.reason, f"{live.key} is {verdict.holder}; {wants}: {verdict.way_out}"
+    if verdict.also and not mapping.merge:
+        way_out = "let go of it there, or set `merge: true` to share it"
+        return "two-writers", f"{live.key} is ours and also claimed by {verdict.also}; {wants}: {way_out}"
+    if verdict.mark.tenant != mapping.tenant and not mapping.adopt:
+        # Never whose: a tenant learns nothing of another's mappings.
+        return "other-tenant", f"{live.key} belongs to another tenant; {wants}: choose another name, or `adopt: true`"
+    return None
+
+
+def _hint(reason: str, found: Difference) -> str:
+    if reason == "drift" and found.keys.any():
+        return "edited by hand, or changed in the mapping: its sources are at the versions last written"
+    return ""
+
+
+def _sources(built: Built) -> tuple[SourceVersion, ...]:
+    if isinstance(built, Content):
+        return built.sources
+    told = {source.ref for source in built.sources}
+    return built.sources + tuple(SourceVersion(ref, "") for ref in built.absent if ref not in told)
