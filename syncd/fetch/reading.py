@@ -1,0 +1,136 @@
+"""The outcomes of one reading, as they come in: who waits for some of them is held up by no others."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from syncd.fetch.retry import Ending, given_up
+from syncd.fetch.share import Answers, MakeCondition, Share
+from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.report import StoreCost
+
+
+class ShareKeeper(Protocol):
+    """What a reading needs of a store's lane."""
+
+    def end(self, share: Share, *, overdue: bool) -> None:
+        """Stop working for a share."""
+
+
+class _Waiter:
+    """A thread in `outcomes`: woken once, when the last of its references is answered."""
+
+    __slots__ = ("answered", "missing")
+
+    def __init__(self, missing: int, answered: threading.Condition) -> None:
+        self.missing = missing
+        self.answered = answered
+
+
+class Reading:
+    """What `Gateway.read` gives: each distinct reference once. Thread-safe. Holds the values until it is dropped."""
+
+    def __init__(self, clock: Callable[[], float], condition: MakeCondition) -> None:
+        """Start with nothing wanted; the gateway adds the shares."""
+        self._clock = clock
+        self._condition = condition
+        self._lock = threading.Lock()
+        self._done: dict[RemoteRef, Outcome] = {}
+        self._waiters: dict[RemoteRef, list[_Waiter]] = {}
+        self._wanted: dict[str, dict[RemoteRef, None]] = {}
+        self._left: dict[str, int] = {}
+        self._shares: dict[str, Share] = {}
+        self._lanes: dict[str, ShareKeeper] = {}
+
+    def want(self, store: str, refs: dict[RemoteRef, None], lane: ShareKeeper | None, deadline: float) -> Share:
+        """Note what is wanted of a store, in order; without a lane, the configuration knows no such store."""
+        share = Share(tuple(refs), deadline, self._deliver, self._condition)
+        self._wanted[store], self._left[store], self._shares[store] = refs, len(refs), share
+        if lane is None:
+            unknown = f"the configuration has no store {store}"
+            failure = Failure(FailureClass.CONFIG, "store-unknown", unknown, scope="store", transient=False)
+            self._deliver(dict.fromkeys(refs, failure))
+        else:
+            self._lanes[store] = lane
+        return share
+
+    def outcomes(self, refs: Iterable[RemoteRef]) -> dict[RemoteRef, Outcome]:
+        """Wait until each of `refs` is answered, or its store's deadline has passed (UNAVAILABLE, `read-deadline`).
+
+        An outcome stays what it is once given. Raises KeyError for a reference that was not asked for.
+        """
+        asked = tuple(dict.fromkeys(refs))
+        while True:
+            with self._lock:
+                overdue = self._wait(asked)
+                if not overdue:
+                    return {ref: self._done[ref] for ref in asked}
+            self._finish(overdue, "read-deadline")
+
+    def costs(self) -> Mapping[str, StoreCost]:
+        """Count, for each store, the wire requests so far, the distinct references wanted, and the failures."""
+        with self._lock:
+            return {
+                store: StoreCost(
+                    calls=self._shares[store].calls,
+                    sources=len(refs),
+                    failures=sum(isinstance(self._done.get(ref), Failure) for ref in refs),
+                )
+                for store, refs in self._wanted.items()
+            }
+
+    def cancel(self) -> None:
+        """Give up what is not answered yet (UNAVAILABLE, `cancelled`). Waits for nobody."""
+        self._finish(tuple(self._lanes), "cancelled")
+
+    def _wait(self, asked: tuple[RemoteRef, ...]) -> tuple[str, ...]:
+        """Wait, holding the lock; give the stores that are overdue, if any keeps `asked` waiting."""
+        missing = [ref for ref in asked if ref not in self._done]
+        if not missing:
+            return ()
+        for ref in missing:
+            if ref not in self._wanted.get(ref.store, ()):
+                raise KeyError(str(ref))
+        ends = {store: self._shares[store].deadline for store in {ref.store for ref in missing}}
+        waiter = _Waiter(len(missing), self._condition(self._lock))
+        for ref in missing:
+            self._waiters.setdefault(ref, []).append(waiter)
+        while waiter.missing:
+            now = self._clock()
+            overdue = tuple(store for store, end in ends.items() if end <= now and self._has_open(store, missing))
+            if overdue:
+                self._forget(waiter, missing)
+                return overdue
+            waiter.answered.wait(max(0.0, min(end for end in ends.values() if end > now) - now))
+        return ()
+
+    def _has_open(self, store: str, missing: Iterable[RemoteRef]) -> bool:
+        return any(ref.store == store and ref not in self._done for ref in missing)
+
+    def _forget(self, waiter: _Waiter, missing: Iterable[RemoteRef]) -> None:
+        for ref in missing:
+            waiters = self._waiters.get(ref)
+            if waiters is not None:
+                waiters.remove(waiter)
+
+    def _deliver(self, answers: Answers) -> None:
+        with self._lock:
+            for ref, outcome in answers.items():
+                if ref in self._done:
+                    continue
+                self._done[ref] = outcome
+                self._left[ref.store] -= 1
+                if not self._left[ref.store]:
+                    # Nothing more is to come, and without this the two would keep each other, and the values, alive.
+                    self._shares[ref.store].finish()
+                for waiter in self._waiters.pop(ref, ()):
+                    waiter.missing -= 1
+                    if not waiter.missing:
+                        waiter.answered.notify_all()
+
+    def _finish(self, stores: Iterable[str], why: Ending) -> None:
+        for store in stores:
+            self._lanes[store].end(self._shares[store], overdue=why == "read-deadline")
+            with self._lock:
+                left = [ref for ref in self._wanted[store] if ref not in self._done]
+            self._deliver(dict.fromkeys(left, given_up(store, why)))

@@ -1,0 +1,91 @@
+"""Which types of store there are: the entry points of the group `syncd.providers`, ours and strangers' alike.
+
+Names are found by reading package metadata; an adapter's module is imported when its type is first asked for,
+and its SDK not before the first fetch.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+import msgspec
+
+from syncd.fetch.seam import ProviderSpec
+
+GROUP: Final = "syncd.providers"
+EXTRAS: Final = frozenset({"vault", "aws", "azure"})
+"""Types whose SDK comes with the extra of the same name."""
+
+Spec = ProviderSpec[msgspec.Struct]
+"""A spec of whatever options; the configuration loader decodes into `options` and hands the result to `create`."""
+
+
+class ProviderUnusable(Exception):  # noqa: N818 — a state of the installation, told to a person
+    """A store type is registered but cannot be used. The text says what to do."""
+
+
+class Registry(Mapping[str, Spec]):
+    """Store types by name. Thread-safe. Loads an entry point on first access, which may raise ProviderUnusable."""
+
+    def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
+        """Look the names up; raises ProviderUnusable where two packages claim one name."""
+        self._points: dict[str, EntryPoint] = {}
+        self._specs: dict[str, Spec] = {}
+        self._lock = threading.Lock()
+        for point in entry_points(group=GROUP) if points is None else points:
+            other = self._points.setdefault(point.name, point)
+            if other.value != point.value:
+                message = (
+                    f"two packages provide the store type {point.name!r}: {_whose(other)} and {_whose(point)}; "
+                    "uninstall one of them"
+                )
+                raise ProviderUnusable(message)
+
+    def __getitem__(self, name: str) -> Spec:
+        with self._lock:
+            if name not in self._specs:
+                self._specs[name] = _load(self._points[name])
+            return self._specs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._points))
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __contains__(self, name: object) -> bool:
+        """Tell without loading; Mapping's own way would import the adapter."""
+        return name in self._points
+
+
+def _load(point: EntryPoint) -> Spec:
+    try:
+        spec: object = point.load()
+    except ModuleNotFoundError as error:
+        message = f"the store type {point.name!r} needs the module {error.name}, which is not installed; "
+        raise ProviderUnusable(message + _remedy(point)) from error
+    except ImportError as error:
+        message = f"the store type {point.name!r} cannot be loaded from {_whose(point)}; "
+        raise ProviderUnusable(message + _remedy(point)) from error
+    except AttributeError as error:
+        message = f"{_whose(point)} has no such object, so the store type {point.name!r} cannot be used"
+        raise ProviderUnusable(message) from error
+    if not isinstance(spec, ProviderSpec):
+        message = f"{_whose(point)} is no ProviderSpec, so the store type {point.name!r} cannot be used"
+        raise ProviderUnusable(message)
+    if spec.name != point.name:
+        message = f"{_whose(point)} calls itself {spec.name!r} but is registered as {point.name!r}; rename one of them"
+        raise ProviderUnusable(message)
+    return spec
+
+
+def _remedy(point: EntryPoint) -> str:
+    package = point.dist.name if point.dist is not None else "syncd"
+    if package == "syncd" and point.name in EXTRAS:
+        return f"install syncd[{point.name}]"
+    return f"install {package} anew"
+
+
+def _whose(point: EntryPoint) -> str:
+    return f"{point.value} of {point.dist.name}" if point.dist is not None else point.value
