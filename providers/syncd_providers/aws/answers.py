@@ -1,0 +1,197 @@
+"""What an error answer of Secrets Manager means: a pure function of operation, error code and status.
+
+What the table below does not hold is UNAVAILABLE, and ABSENT takes two answers: the same ResourceNotFoundException
+comes for a secret that does not exist and for one without a value (boto3#2794), so DescribeSecret decides.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from syncd.model.reference import Failure, FailureClass, RemoteRef, Scope
+
+Operation = Literal["GetSecretValue", "BatchGetSecretValue", "DescribeSecret"]
+NOT_FOUND: Final = "ResourceNotFoundException"
+SKEW: Final = 300.0
+"""Seconds by which a clock may be off before AWS refuses a signature:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html"""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An error answer, without its text."""
+
+    code: str
+    """The service's error code, or the status where the body was not the service's."""
+    status: int
+    skew: float = 0.0
+    """Seconds by which the service's clock is ahead of ours, by its Date header."""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a refusal means."""
+
+    cls: FailureClass
+    reason: str
+    advice: str
+    """What happened and what to do, after the name of the object or store."""
+    scope: Scope = "ref"
+    stale_credential: bool = False
+    transient: bool = True
+
+
+_C = FailureClass
+ABSENT: Final = Verdict(_C.ABSENT, "not-found", "does not exist", transient=False)
+UNPROVEN: Final = Verdict(
+    _C.UNUSABLE,
+    "absence-unproven",
+    "was not found, or holds no value; allow secretsmanager:DescribeSecret to tell which",
+    transient=False,
+)
+NO_VALUE: Final = Verdict(_C.UNUSABLE, "no-value", "exists but holds no value yet", transient=False)
+NO_VERSION: Final = Verdict(_C.UNUSABLE, "no-such-version", "exists, but not in this version", transient=False)
+NO_STAGE: Final = Verdict(_C.UNUSABLE, "no-such-stage", "has no version with this staging label", transient=False)
+PENDING: Final = Verdict(
+    _C.UNUSABLE, "scheduled-deletion", "is scheduled for deletion; restore it or drop the reference", transient=False
+)
+_UNDECRYPTABLE: Final = Verdict(
+    _C.UNUSABLE, "decryption-failed", "cannot be decrypted; look at the state of its KMS key", transient=False
+)
+_DENIED: Final = Verdict(_C.DENIED, "permission-denied", "may not be read by this identity", transient=False)
+_EXPIRED: Final = Verdict(
+    _C.DENIED, "credential-expired", "the session of this store has expired", "store", stale_credential=True
+)
+_UNKNOWN_CLIENT: Final = Verdict(
+    _C.DENIED, "credential-invalid", "AWS does not accept the store's access key", "store", stale_credential=True
+)
+_SIGNATURE: Final = Verdict(
+    _C.DENIED, "signature-rejected", "the secret access key does not fit its id", "store", stale_credential=True
+)
+_CLOCK: Final = Verdict(
+    _C.DENIED, "clock", "our clock differs from the service's by more than five minutes; set it", "store"
+)
+_THROTTLED: Final = Verdict(_C.THROTTLED, "throttled", "AWS asks for fewer requests", "store")
+_CONFIG: Final = Verdict(_C.CONFIG, "invalid-parameter", "is not a reference that AWS takes", transient=False)
+_SERVER: Final = Verdict(_C.UNAVAILABLE, "server-error", "the service failed inside")
+_OTHER: Final = Verdict(_C.UNAVAILABLE, "unexpected-answer", "the answer is none that syncd knows")
+OF_ONE_SECRET: Final = frozenset({_SERVER.reason, _OTHER.reason})
+"""Reasons of UNAVAILABLE that say nothing about the next secret."""
+
+_CODES: Final[dict[str, Verdict]] = {
+    **dict.fromkeys(("InvalidRequestException", "InvalidRequest"), PENDING),
+    **dict.fromkeys(("DecryptionFailure", "DecryptionFailureException"), _UNDECRYPTABLE),
+    **dict.fromkeys(("AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation"), _DENIED),
+    **dict.fromkeys(("ExpiredTokenException", "ExpiredToken", "TokenRefreshRequired", "RequestExpired"), _EXPIRED),
+    **dict.fromkeys(
+        (
+            "UnrecognizedClientException",
+            "UnrecognizedClient",
+            "InvalidClientTokenId",
+            "InvalidAccessKeyId",
+            "InvalidToken",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "AuthFailure",
+            "OptInRequired",
+        ),
+        _UNKNOWN_CLIENT,
+    ),
+    **dict.fromkeys(
+        (
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+            "RequestTimeTooSkewed",
+        ),
+        _SIGNATURE,
+    ),
+    # The family that botocore.retries.standard takes for throttling, and the service's own LimitExceededException.
+    **dict.fromkeys(
+        (
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "TooManyRequestsException",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "BandwidthLimitExceeded",
+            "LimitExceededException",
+            "SlowDown",
+            "PriorRequestNotComplete",
+            "EC2ThrottledException",
+        ),
+        _THROTTLED,
+    ),
+    **dict.fromkeys(("InvalidParameterException", "InvalidParameter", "ValidationException"), _CONFIG),
+    **dict.fromkeys(("InternalServiceError", "InternalServiceErrorException", "InternalFailure"), _SERVER),
+    "ServiceUnavailable": _SERVER,
+    "ServiceUnavailableException": _SERVER,
+}
+_STS_DENIALS: Final = frozenset({"InvalidIdentityToken", "IDPRejectedClaim", "RegionDisabledException"})
+_LOGIN: Final = Verdict(
+    _C.DENIED, "login-refused", "STS does not give this identity the role", "store", stale_credential=True
+)
+_NO_REF: Final = RemoteRef("", "")
+_CLOCK_SUSPECTS: Final = (_SIGNATURE, _EXPIRED)
+_NO_BATCH: Final = frozenset({"UnknownOperationException", "UnknownOperation", "InvalidAction"})
+
+
+def classify(operation: Operation, refused: Refused) -> Verdict:
+    """Say what a refusal means. `UNPROVEN` for a secret not found by a read: DescribeSecret then tells more."""
+    if refused.code == NOT_FOUND:
+        return ABSENT if operation == "DescribeSecret" else UNPROVEN
+    verdict = _CODES.get(refused.code)
+    if verdict in _CLOCK_SUSPECTS and abs(refused.skew) > SKEW:
+        return _CLOCK
+    if verdict is not None:
+        return verdict
+    if refused.status == 429:
+        return _THROTTLED
+    return _SERVER if refused.status >= 500 else _OTHER
+
+
+def no_batches_here(refused: Refused) -> bool:
+    """Tell whether this identity or endpoint takes no batches at all, so that asking again is of no use soon."""
+    return _CODES.get(refused.code) is _DENIED or refused.code in _NO_BATCH or refused.status == 501
+
+
+def decides_alone(code: str) -> bool:
+    """Tell whether a code in a batch's Errors list says all about its secret, so that no single read need follow.
+
+    AccessDenied there is about GetSecretValue on this secret, which a batch needs too.
+    """
+    return code in _CODES and _CODES[code] is not _SERVER
+
+
+def failure(verdict: Verdict, ref: RemoteRef, store: str, refused: Refused | None = None) -> Failure:
+    """Say a verdict as an outcome: about `ref`, or about the `store` as a whole (its words for a person)."""
+    said = f"{ref} {verdict.advice}"
+    if verdict.scope == "store" or verdict.cls is FailureClass.UNAVAILABLE:
+        said = f"{store}: {verdict.advice}"
+    if refused is not None and verdict.cls is FailureClass.UNAVAILABLE:
+        said += f" (status {refused.status})"
+    return Failure(
+        verdict.cls,
+        verdict.reason,
+        said,
+        retry_after=refused.retry_after if refused and verdict.cls is FailureClass.THROTTLED else None,
+        scope=verdict.scope,
+        stale_credential=verdict.stale_credential,
+        transient=verdict.transient,
+    )
+
+
+def login_failure(refused: Refused, store: str) -> Failure:
+    """Say what a refusal of STS means, which is asked where a web identity or a profile's role logs in."""
+    verdict = _CODES.get(refused.code)
+    if verdict is not None and verdict.cls is FailureClass.THROTTLED:
+        return failure(verdict, _NO_REF, store, refused)
+    if verdict in _CLOCK_SUSPECTS and abs(refused.skew) > SKEW:
+        return failure(_CLOCK, _NO_REF, store)
+    if verdict in (_DENIED, _EXPIRED, _UNKNOWN_CLIENT, _SIGNATURE) or refused.code in _STS_DENIALS:
+        return failure(_LOGIN, _NO_REF, store)
+    return failure(_SERVER if refused.status >= 500 else _OTHER, _NO_REF, store, refused)
