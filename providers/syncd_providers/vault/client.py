@@ -1,0 +1,144 @@
+"""hvac over syncd's own transport: the requests that the adapter makes, each answered with the raw answer.
+
+The only importer of hvac, and itself imported with the first fetch. hvac knows the paths and bodies of the API; through
+its public `Adapter` seam (https://python-hvac.org/en/stable/advanced_usage.html, custom requests and adapters) the
+sending is ours: no redirects, limits on time and size, no token of the environment or the home directory, and no
+exception that carries a body.
+"""
+
+import threading
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import hvac
+import msgspec
+from hvac.adapters import Adapter
+
+from syncd.fetch.http import Answer, Transport
+from syncd.redact import SecretValue
+
+_JSON: Final = "application/json"
+
+
+class _CallLocal(threading.local):
+    """What the request that this thread is making goes out with. hvac keeps a token for a whole client otherwise."""
+
+    token: SecretValue | None = None
+    remaining: float = 0.001
+
+
+class _NoSession:
+    """Stands where hvac would open a requests session."""
+
+    cert = None
+    verify = True
+    proxies = None
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class _Wire(Adapter):  # type: ignore[misc]  # hvac has no type hints
+    """hvac's way to the transport. Gives the raw answer, whatever its status."""
+
+    def __init__(self, *, transport: Transport, call: _CallLocal, **settings: Any) -> None:  # noqa: ANN401 — hvac's own
+        super().__init__(**settings)
+        self._transport = transport
+        self._call = call
+        self._headers = {"X-Vault-Request": "true", "User-Agent": "syncd", "Accept": _JSON}
+        if self.namespace:
+            self._headers["X-Vault-Namespace"] = self.namespace
+
+    def request(self, method: str, url: str, headers: object = None, raise_exception: bool = True, **given: Any) -> Any:  # noqa: ANN401, ARG002, FBT001, FBT002 — the signature is hvac's
+        """Send a request of hvac's making. Raises TransportError."""
+        target = f"{self.base_uri}{url}"
+        if params := given.get("params"):
+            target = f"{target}?{urlencode(params)}"
+        out = dict(self._headers)
+        if self._call.token is not None:
+            out["X-Vault-Token"] = self._call.token.reveal().decode("ascii")
+        body = None
+        if (content := given.get("json")) is not None:
+            body = msgspec.json.encode(content)
+            out["Content-Type"] = _JSON
+        return self._transport.request(method.upper(), target, headers=out, body=body, remaining=self._call.remaining)
+
+    def get_login_token(self, response: object) -> str:
+        """Refuse: a client that keeps a token would share it between threads."""
+        raise NotImplementedError
+
+
+class VaultClient:
+    """The requests, for one address and namespace. Safe to call from several threads.
+
+    Each takes the token to send (None for a login) and the seconds that are left, and raises TransportError.
+    """
+
+    def __init__(self, address: str, namespace: str, transport: Transport) -> None:
+        """Make the hvac client; sends nothing."""
+        self._call = _CallLocal()
+        client = hvac.Client(
+            url=address.rstrip("/"),
+            token="",  # not None, for which hvac looks into VAULT_TOKEN and ~/.vault-token
+            verify=True,
+            session=_NoSession(),
+            adapter=_Wire,
+            namespace=namespace,
+            transport=transport,
+            call=self._call,
+        )
+        self._adapter = client.adapter
+        self._kv1 = client.secrets.kv.v1
+        self._kv2 = client.secrets.kv.v2
+        self._token = client.auth.token
+        self._approle = client.auth.approle
+
+    def read(self, kv: int, mount: str, path: str, version: str, token: SecretValue, remaining: float) -> Answer:
+        """Read an object of a KV 1 or 2 mount; `version` is empty for the current one."""
+        self._bind(token, remaining)
+        if kv == 1:
+            return _answer(self._kv1.read_secret(path, mount_point=mount))
+        return _answer(
+            self._kv2.read_secret_version(
+                path, version=version or None, mount_point=mount, raise_on_deleted_version=True
+            )
+        )
+
+    def mount(self, mount: str, token: SecretValue, remaining: float) -> Answer:
+        """Ask which engine a mount has; needs a right on any path below it.
+
+        `sys/internal/ui/mounts/:path` is what the vault CLI asks for the same end (its `kv` commands' preflight).
+        """
+        self._bind(token, remaining)
+        return _answer(self._adapter.get(f"/v1/sys/internal/ui/mounts/{quote(mount)}"))
+
+    def lookup(self, token: SecretValue, remaining: float) -> Answer:
+        """Ask whether a token is known."""
+        self._bind(token, remaining)
+        return _answer(self._token.lookup_self())
+
+    def renew(self, token: SecretValue, remaining: float) -> Answer:
+        """Prolong a token."""
+        self._bind(token, remaining)
+        return _answer(self._token.renew_self())
+
+    def revoke(self, token: SecretValue, remaining: float) -> Answer:
+        """Give a token back."""
+        self._bind(token, remaining)
+        return _answer(self._token.revoke_self())
+
+    def login_approle(self, mount: str, role_id: str, secret_id: SecretValue, remaining: float) -> Answer:
+        """Log in with a role id and a secret id."""
+        self._bind(None, remaining)
+        secret = secret_id.reveal().decode("utf-8", "replace")
+        return _answer(self._approle.login(role_id, secret, use_token=False, mount_point=mount))
+
+    def _bind(self, token: SecretValue | None, remaining: float) -> None:
+        self._call.token = token
+        self._call.remaining = remaining
+
+
+def _answer(given: object) -> Answer:
+    """Narrow what came through hvac, which hands our own answers through."""
+    assert isinstance(given, Answer)  # noqa: S101 — ours, made in `_Wire.request`
+    return given
