@@ -1,4 +1,4 @@
-"""What holds a plan back: limits on removals over a rolling hour, stores that cannot be believed, emptied configurations.
+"""What holds a plan back: limits on removals in a rolling hour, stores not to be believed, emptied configurations.
 
 Removals are deletions, replacements and updates that take a key away, each Secret counted once for each of its
 (tenant, store). Only what passes a limit is held; the rest goes on. Whoever runs it says `--allow-deletes N`.
@@ -106,8 +106,8 @@ def emptied(
     if mappings or allow or not had:
         return None
     return (
-        f"configuration {instance.configuration} has no mappings, but instance {instance.name} owns {had} Secret(s) that "
-        "it wrote; nothing is done. If that is meant, set `guards.allowNoMappings: true`"
+        f"configuration {instance.configuration} has no mappings, but instance {instance.name} owns {had} Secret(s) "
+        "that it wrote; nothing is done. If that is meant, set `guards.allowNoMappings: true`"
     )
 
 
@@ -122,8 +122,8 @@ def taken_over(mappings: Collection[SecretMapping], inventory: Inventory, *, ins
         return None
     return (
         f"instance {instance.name} owns {len(inventory.entries)} Secret(s) written by {', '.join(others)}, and "
-        f"configuration {instance.configuration} knows none of them; nothing is done. Give it an `instance` of its own, "
-        "or accept what is owned with `syncd apply --take-over`"
+        f"configuration {instance.configuration} knows none of them; nothing is done. Give it an `instance` of its "
+        "own, or accept what is owned with `syncd apply --take-over`"
     )
 
 

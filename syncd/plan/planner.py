@@ -29,7 +29,7 @@ from dataclasses import replace
 
 from syncd.model.inventory import Entry
 from syncd.model.mapping import SecretKey, SecretMapping
-from syncd.model.plan import Action, Change, Plan
+from syncd.model.plan import Action, Change, KeyChanges, Plan
 from syncd.model.reference import FailureClass
 from syncd.model.secret import (
     Built,
@@ -104,12 +104,16 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
 
     Asked again, with what stands there now, when a create met an object or a precondition failed.
     """
+    verdict = None
+    if isinstance(live, LiveSecret):
+        verdict = judge(live, instance, mapping=mapping_text(mapping.tenant, mapping.id))
     base = Change(
         mapping.key,
         Action.UNREADABLE,
         "",
         mapping=mapping.id,
         tenant=mapping.tenant,
+        ownership=verdict.ownership if verdict is not None else "none",
         sources=_sources(built),
         origin=mapping.origin,
         live=live if isinstance(live, LiveSecret) else None,
@@ -123,14 +127,12 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
         return replace(base, action=Action.SUSPENDED, reason="suspended", message=message)
     if isinstance(live, ReadFailure):
         return replace(base, reason=f"target-{live.cls.value}", message=live.message)
-    if isinstance(live, Missing):
+    if verdict is None or isinstance(live, Missing):
         if isinstance(built, Refusal):
             return _refused(base, built)
         desired = desired_secret(mapping, built, instance=instance, mark=None)
-        keys = replace(base.keys, added=tuple(sorted(desired.data)))
+        keys = KeyChanges(added=tuple(sorted(desired.data)))
         return replace(base, action=Action.CREATE, reason="missing", keys=keys, desired=desired)
-    verdict = judge(live, instance, mapping=mapping_text(mapping.tenant, mapping.id))
-    base = replace(base, ownership=verdict.ownership)
     if live.annotations.get(SUSPEND) == "true":
         message = f"{mapping.key}: left alone, its annotation {SUSPEND} says so"
         return replace(base, action=Action.SUSPENDED, reason="suspended", message=message)

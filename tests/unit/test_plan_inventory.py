@@ -1,0 +1,112 @@
+"""What the inventory is to say, and what can go unread by it."""
+
+from dataclasses import replace
+
+from syncd.model.inventory import Entry, Inventory, Removal
+from syncd.model.mapping import SecretKey, SecretMapping
+from syncd.model.plan import Plan
+from syncd.model.secret import Built, Live
+from syncd.plan.instance import Instance, Rules
+from syncd.plan.inventory import after_removals, before_writes, lets_go, needs_read
+from syncd.plan.planner import make_plan
+from tests.unit.plan_makers import KEYLESS, ME, PLAIN, REF, SECRET, content, foreign, mapping, refusal, written
+
+NOW = 1_000_000.0
+ENTRY = Entry(SECRET, "", "payments/db", "keep", ME.configuration)
+KNOWN = Inventory({SECRET: ENTRY})
+ORPHAN = SecretKey("default", "payments", "left")
+
+
+def _plan(wanted: SecretMapping, built: Built, live: Live | None, instance: Instance = ME, **rules: bool) -> Plan:
+    return make_plan(
+        [(wanted, built)],
+        {SECRET: live} if live is not None else {},
+        instance=instance,
+        rules=Rules(**rules),  # type: ignore[arg-type]
+        confirmed_absent={SECRET},
+    )
+
+
+def _before(inventory: Inventory, plan: Plan, instance: Instance = ME, *, take_over: bool = False) -> Inventory | None:
+    return before_writes(inventory, plan, instance=instance, now=NOW, take_over=take_over)
+
+
+def test_a_create_is_recorded_before_it_is_made() -> None:
+    plan = _plan(mapping(when_mapping_gone="delete"), content(), None)
+
+    assert _before(Inventory(), plan) == Inventory({SECRET: ENTRY._replace(when_mapping_gone="delete")})
+
+
+def test_an_unchanged_pass_saves_nothing() -> None:
+    """I-IDEM."""
+    assert _before(KNOWN, _plan(mapping(), content(), written())) is None
+    assert _before(KNOWN, _plan(mapping(), content({"password": "new"}), written())) is None
+    aged = replace(KNOWN, removals=(Removal(NOW - 9000, "", "vault", 1),))
+    assert _before(aged, _plan(mapping(), content(), written())) is None
+
+
+def test_a_lost_inventory_is_rebuilt_from_what_is_proven() -> None:
+    assert _before(Inventory(), _plan(mapping(), content(), written())) == KNOWN
+    assert _before(Inventory(), _plan(mapping(), content(), foreign())) is None
+    assert _before(Inventory(), _plan(mapping(), refusal(), written())) == KNOWN
+
+
+def test_an_entry_goes_over_to_this_configuration_with_a_write_or_when_taken_over() -> None:
+    theirs = Inventory({SECRET: ENTRY._replace(configuration="/other.yaml")})
+    unchanged = _plan(mapping(), content(), written())
+
+    assert _before(theirs, unchanged) is None
+    assert _before(theirs, unchanged, take_over=True) == KNOWN
+    assert _before(theirs, _plan(mapping(), content({"password": "new"}), written())) == KNOWN
+
+
+def test_plain_targets_and_plans_without_a_key_are_not_recorded() -> None:
+    assert _before(Inventory(), _plan(mapping(), content(), None, PLAIN), PLAIN) is None
+    assert _before(Inventory(), _plan(mapping(), content(), None, KEYLESS), KEYLESS) is None
+
+
+def test_removals_are_counted_before_and_forgotten_after() -> None:
+    plan = _plan(mapping(when_source_gone="delete"), refusal(), written(), prune=True)
+    old, recent = Removal(NOW - 3600, "", "vault", 4), Removal(NOW - 10, "", "aws", 1)
+
+    before = _before(replace(KNOWN, removals=(old, recent)), plan)
+
+    assert before == Inventory(KNOWN.entries, (recent, Removal(NOW, "", REF.store, 1)))
+    assert [lets_go(change) for change in plan.changes] == [True]
+    assert after_removals(before, [SECRET]) == Inventory({}, before.removals)
+    assert after_removals(before, [ORPHAN]) is None
+
+
+def test_key_removals_are_counted_and_the_entry_stays() -> None:
+    live = written(built=content({"password": "s3cret", "old": "x"}))
+    plan = _plan(mapping(), content(), live)
+
+    assert _before(KNOWN, plan) == Inventory(KNOWN.entries, (Removal(NOW, "", "vault", 1),))
+    assert [lets_go(change) for change in plan.changes] == [False]
+
+
+def test_held_removals_are_not_counted() -> None:
+    plan = _plan(mapping(), content(type="kubernetes.io/tls"), written())
+
+    assert [change.outcome for change in plan.changes] == ["held"]
+    assert _before(KNOWN, plan) is None
+
+
+def test_gone_and_foreign_orphans_leave_with_the_next_save() -> None:
+    left = Entry(ORPHAN, "", "payments/left", "delete", ME.configuration)
+    lost = Entry(SecretKey("default", "payments", "lost"), "", "payments/lost", "keep", ME.configuration)
+    inventory = Inventory({ORPHAN: left, lost.key: lost})
+    orphans = [(left, foreign(key=ORPHAN))]
+    quiet = make_plan([], {}, instance=ME, rules=Rules(), orphans=orphans)
+    writing = make_plan([(mapping(), content())], {}, instance=ME, rules=Rules(), orphans=orphans)
+
+    assert before_writes(inventory, quiet, instance=ME, now=NOW, gone={lost.key}) is None
+    assert before_writes(inventory, writing, instance=ME, now=NOW, gone={lost.key}) == KNOWN
+
+
+def test_only_what_the_inventory_knows_is_read_before_a_write() -> None:
+    assert not needs_read(mapping(), Inventory(), instance=ME)
+    assert needs_read(mapping(), KNOWN, instance=ME)
+    assert needs_read(mapping(), None, instance=ME)
+    assert needs_read(mapping(), Inventory(), instance=PLAIN)
+    assert not needs_read(mapping(suspend=True), KNOWN, instance=ME)
