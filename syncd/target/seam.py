@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from syncd.keys import InstanceKey
 from syncd.model.inventory import Inventory
@@ -52,6 +52,17 @@ class Target(TargetReader, Protocol):
 
     def delete(self, live: LiveSecret, permit: Permit) -> WriteOutcome:
         """Remove it, if it is still the object that was judged."""
+
+
+@runtime_checkable
+class Owned(Protocol):
+    """The power of a target that lists by itself what an instance owns, and so needs no inventory: a directory."""
+
+    def owned(self, instance: str) -> Iterable[SecretKey]:
+        """List the Secrets that bear the plain mark of `instance`, sorted.
+
+        Raises nothing; what cannot be read is left out.
+        """
 
 
 @dataclass(frozen=True, slots=True)

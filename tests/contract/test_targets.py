@@ -1,0 +1,42 @@
+"""The contract of targets, run over every implementation."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from syncd.model.mapping import SecretKey
+from syncd.target.directory import DirectoryReader, DirectoryTarget
+from syncd.testing.memory_target import Cluster, MemoryReader, MemoryTarget
+from syncd.testing.target_contract import CASES, Bench
+
+
+def memory() -> Bench:
+    cluster, numbers = Cluster(namespaces={"team"}), count()
+    return Bench(
+        MemoryTarget(cluster), MemoryReader(cluster), lambda: SecretKey("default", "team", f"secret-{next(numbers)}")
+    )
+
+
+def directory(path: Path) -> Bench:
+    numbers = count()
+    return Bench(
+        DirectoryTarget(path / "out"),
+        DirectoryReader(path / "out"),
+        lambda: SecretKey("default", "team", f"secret-{next(numbers)}"),
+    )
+
+
+@pytest.fixture(params=["memory", "directory"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    made = memory() if request.param == "memory" else directory(tmp_path)
+    yield made
+    for end in (made.reader, made.target):
+        end.close()
+        end.close()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_a_target_keeps_the_contract(case: Callable[[Bench], None], bench: Bench) -> None:
+    case(bench)
