@@ -1,4 +1,4 @@
-"""What a loaded configuration is: the types that the rest of syncd is given. All paths are absolute, all names checked."""
+"""What a loaded configuration is: the types that the rest of syncd is given. Paths are absolute, names checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -92,3 +92,5 @@ class Configuration(Generic[P_co]):
     home: Home = Home()
     daemon: DaemonSettings = DaemonSettings()
     log: LogSettings = LogSettings()
+    files: tuple[Path, ...] = ()
+    """Every file that was read, absolute, the main file first: what a reload watches."""

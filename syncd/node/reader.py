@@ -28,8 +28,8 @@ _FIRST: Final = frozenset(("", *"-0123456789tfn~"))
 _INTEGER: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 _WORDS: Final[dict[str, Tree]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _ODD_KEYS: Final = frozenset(("", "<<"))
-_LIST_AT_TOP: Final = 2
-"""How many boxes are around the items of a top-level list: the root, and the mapping that the document is."""
+_IN_TOP: Final = 2
+"""How many boxes are around the items of a top-level field: the root, and the mapping that the document is."""
 _DEFAULTS: Final = "write the value out, or put it under `defaults`"
 
 
@@ -114,10 +114,12 @@ class _Builder:
                 if event.anchor is not None or event.tag is not None:
                     self._refuse(event, fields, items, key)
                 if fields is None:
-                    if len(self._above) == _LIST_AT_TOP:
+                    if len(self._above) == _IN_TOP:
                         self._mark(event)
                     items.append(value if event.style or value[:1] not in _FIRST else _scalar(value))
                 elif key is None:
+                    if len(self._above) == _IN_TOP:
+                        self._mark(event)
                     key = spellings.setdefault(value, value)
                     if key in fields or key in _ODD_KEYS:
                         self._check_key(event, fields, key)
@@ -128,7 +130,7 @@ class _Builder:
                 self._check_start(event, fields, items, key)
                 inner: dict[str, Tree] | list[Tree] = {} if isinstance(event, MappingStartEvent) else []
                 if fields is None:
-                    if len(self._above) == _LIST_AT_TOP:
+                    if len(self._above) == _IN_TOP:
                         self._mark(event)
                     items.append(inner)
                 elif key is not None:
@@ -148,7 +150,7 @@ class _Builder:
                 self._check_document(event)
 
     def _mark(self, event: Event) -> None:
-        """Keep the place of an item of a top-level list."""
+        """Keep the place of an item of a top-level list, or of an entry of a top-level mapping."""
         name = self._above[-1][2]
         if name is not None:
             self.marks.setdefault(name, array("I")).extend(place_of(event))

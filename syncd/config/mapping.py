@@ -1,0 +1,187 @@
+"""Mappings of the file, and the `SecretMapping` that each becomes once everything in it is checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import msgspec
+
+from syncd.config.convert import NotYet, Shape, always, anything_but, one_of
+from syncd.config.metadata import annotations, labels
+from syncd.config.names import (
+    NAME_HINT,
+    SHORT_TYPES,
+    full_type,
+    is_data_key,
+    is_dns_subdomain,
+    is_id,
+    mints_credentials,
+    nearest,
+)
+from syncd.config.placement import Places, namespace_of, target_of
+from syncd.config.references import TOLD, Catalogue, DataShape, ExtractShape, Report, extract, source
+from syncd.config.timing import interval_of, schedule_of
+from syncd.model.mapping import DataSource, Extract, Policy, SecretKey, SecretMapping
+from syncd.model.position import Position
+from syncd.node import Problem, Text, text
+
+
+class MappingShape(Shape, frozen=True, kw_only=True):
+    """One Secret and where its keys come from."""
+
+    name: Text
+    namespace: Text | None = None
+    id: Text | None = None
+    store: Text | None = None
+    target: Text | None = None
+    type: Text = "opaque"
+    labels: dict[str, Text] = msgspec.field(default_factory=dict)
+    annotations: dict[str, Text] = msgspec.field(default_factory=dict)
+    data: dict[str, DataShape | Text] = msgspec.field(default_factory=dict)
+    data_from: list[ExtractShape] = msgspec.field(default_factory=list)
+    allow_empty: bool | list[Text] = False
+    interval: Text | None = None
+    schedule: Text | None = None
+    time_zone: Text | None = None
+    refresh: Literal["periodic"] = "periodic"
+    suspend: bool = False
+    adopt: bool = False
+    merge: bool = False
+    immutable: bool = False
+    when_source_gone: Policy = "keep"
+    when_mapping_gone: Policy = "keep"
+
+    not_yet: ClassVar[NotYet] = {
+        "namespaces": always,
+        "namespaceSelector": always,
+        "movedFrom": always,
+        "tls": always,
+        "docker": always,
+        "basicAuth": always,
+        "sshAuth": always,
+        "template": always,
+        "checks": always,
+        "restart": anything_but("none"),
+        "keepVersions": always,
+        "refresh": one_of("onChange", "once"),
+        "adopt": one_of("from"),
+        "immutable": one_of("versioned"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a mapping is read against: the defaults of its file and of the platform's, and what it may name."""
+
+    catalogue: Catalogue
+    places: Places
+    store: str = ""
+    """Of references that name none; empty where no default is."""
+    interval: float = 300.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    allow_types: frozenset[str] = frozenset()
+
+
+def mapping_of(written: MappingShape, origin: Position, given: Given) -> tuple[SecretMapping, Report]:
+    """Give the mapping, every reference canonical, and all that is wrong with it: nothing, or it is not to be used."""
+    report: Report = []
+    name = text(written.name)
+    if not is_dns_subdomain(name):
+        report.append(Problem(("name",), f"{name[:64]!r} is not a name for a Secret", NAME_HINT))
+    namespace = namespace_of(written.namespace, given.places, report)
+    key = SecretKey(target_of(written.target, given.places, report), namespace, name)
+    secret_type = _type_of(written, given, report)
+    data, data_from = _sources(written, given, report)
+    mapping = SecretMapping(
+        id=_id_of(written, key, report),
+        key=key,
+        origin=origin,
+        type=secret_type,
+        data=data,
+        data_from=data_from,
+        labels=labels(written.labels, given.labels, secret_type, report),
+        annotations=annotations(written.annotations, given.annotations, secret_type, report),
+        interval=interval_of(written.interval, given.interval, report),
+        schedule=schedule_of(written.schedule, written.time_zone, written.interval, report),
+        time_zone=None if written.time_zone is None else text(written.time_zone),
+        allow_empty=_allow_empty(written, report),
+        suspend=written.suspend,
+        adopt=written.adopt,
+        merge=written.merge,
+        immutable=written.immutable,
+        when_source_gone=written.when_source_gone,
+        when_mapping_gone=written.when_mapping_gone,
+    )
+    return mapping, report
+
+
+def _id_of(written: MappingShape, key: SecretKey, report: Report) -> str:
+    if written.id is None:
+        return str(key)
+    found = text(written.id)
+    if not is_id(found):
+        report.append(Problem(("id",), "not an id", "letters, digits, -, _, . and /"))
+    return found
+
+
+def _type_of(written: MappingShape, given: Given, report: Report) -> str:
+    name = text(written.type)
+    found = full_type(name)
+    if found is None:
+        meant = nearest(name, SHORT_TYPES)
+        hint = (
+            f"did you mean {meant}?" if meant else f"{', '.join(SHORT_TYPES)}, or a full name such as example.com/kind"
+        )
+        report.append(Problem(("type",), f"{name[:64]!r} is not a type of Secret", hint))
+        return ""
+    if mints_credentials(found) and found not in given.allow_types:
+        hint = "the platform may list it under `guards.allowTypes`"
+        report.append(Problem(("type",), f"{found} makes or changes credentials of the cluster", hint))
+    return found
+
+
+def _sources(
+    written: MappingShape, given: Given, report: Report
+) -> tuple[tuple[tuple[str, DataSource], ...], tuple[Extract, ...]]:
+    """Give where the keys come from."""
+    catalogue, store = given.catalogue, given.store
+    if written.store is not None:
+        store = text(written.store)
+        if store not in catalogue.providers:
+            report.append(catalogue.unknown(store))
+            store = TOLD
+    if not written.data and not written.data_from:
+        report.append(Problem((), "it has neither data nor dataFrom", "a Secret is made of at least one of them"))
+    data: list[tuple[str, DataSource]] = []
+    for key, value in written.data.items():
+        if not is_data_key(key):
+            hint = "letters, digits, -, _ and ., at most 253; not . and not starting with .."
+            report.append(Problem(("data", key), "not a key for a Secret", hint))
+        found = source(value, ("data", key), store=store, catalogue=catalogue, report=report)
+        if found is not None:
+            data.append((key, found))
+    data_from: list[Extract] = []
+    for index, entry in enumerate(written.data_from):
+        taken = extract(entry, ("dataFrom", index), store=store, catalogue=catalogue, report=report)
+        if taken is None:
+            continue
+        if not taken.overrides and any(taken.selection == earlier.selection for earlier in data_from):
+            report.append(Problem(("dataFrom", index), "this entry stands here twice", "remove one of them"))
+        data_from.append(taken)
+    return tuple(data), tuple(data_from)
+
+
+def _allow_empty(written: MappingShape, report: Report) -> bool | frozenset[str]:
+    if isinstance(written.allow_empty, bool):
+        return written.allow_empty
+    keys = [text(key) for key in written.allow_empty]
+    for index, key in enumerate(keys):
+        if not is_data_key(key):
+            report.append(Problem(("allowEmpty", index), "not a key for a Secret"))
+        elif key not in written.data and not written.data_from:
+            meant = nearest(key, written.data)
+            report.append(
+                Problem(("allowEmpty", index), "no such key under data", f"did you mean {meant}?" if meant else "")
+            )
+    return frozenset(keys)

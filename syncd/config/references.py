@@ -1,0 +1,177 @@
+"""References of the file: the short form, the long form, and what they ask of a store."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from syncd.config.convert import NotYet, Shape, always
+from syncd.config.names import has_control, nearest
+from syncd.model.mapping import DataSource, Decode, Extract, Literally, Selection
+from syncd.model.reference import RemoteRef
+from syncd.node import Path, Problem, Text, text
+
+LONGEST_KEY: Final = 2_048
+"""The longest name of an object that a store takes: an AWS ARN."""
+LONGEST_QUERY: Final = 4_096
+
+
+class ReferenceShape(Shape, frozen=True, kw_only=True):
+    """A value of one object in a store: the long form of `key#property`."""
+
+    store: Text | None = None
+    key: Text | None = None
+    property: Text | None = None
+    query: Text | None = None
+    version: Text | None = None
+    mount: Text | None = None
+    decode: Decode = "none"
+    optional: bool = False
+
+    not_yet: ClassVar[NotYet] = {"metadata": always}
+
+
+class DataShape(ReferenceShape, frozen=True, kw_only=True):
+    """Where the value of one key comes from: an object in a store, or a text that is not secret."""
+
+    literal: Text | None = None
+
+
+class ExtractShape(ReferenceShape, frozen=True, kw_only=True):
+    """An object whose keys become keys of the Secret."""
+
+    overrides: bool = False
+
+    not_yet: ClassVar[NotYet] = {"metadata": always, "find": always, "keys": always}
+
+
+TOLD: Final = "?"
+"""Stands for a store that was named wrongly in a place above a reference, which was told there."""
+
+Canonical = Callable[[RemoteRef], RemoteRef | Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The stores that references may name, and what was found out about references so far."""
+
+    providers: Mapping[str, Canonical | None]
+    """How each store spells the names of its objects; None for a store that is broken itself, which was told already.
+    `TOLD` is always among them."""
+    _known: dict[RemoteRef, RemoteRef | Problem] = field(default_factory=dict)
+    _queries: dict[str, str] = field(default_factory=dict)
+
+    def canonical(self, ref: RemoteRef) -> RemoteRef | Problem:
+        """Give the one name of the object, asked once for each spelling."""
+        found = self._known.get(ref)
+        if found is None:
+            ask = self.providers[ref.store]
+            found = self._known[ref] = ref if ask is None else ask(ref)
+        return found
+
+    def unknown(self, store: str) -> Problem:
+        """Say that there is no store of that name; an empty one was named nowhere."""
+        if not store:
+            return Problem((), "no store named", "give it a `store`, or put one under `defaults`")
+        meant = nearest(store, self.providers)
+        hint = f"did you mean {meant}?" if meant else "declare it under `stores`"
+        return Problem(("store",), f"there is no store {store[:64]!r}", hint)
+
+    def query_mistake(self, expression: str) -> str:
+        """Say what is wrong with a JMESPath expression, or give an empty text."""
+        found = self._queries.get(expression)
+        if found is None:
+            found = self._queries[expression] = _query_mistake(expression)
+        return found
+
+
+Report = list[Problem]
+"""Where problems are put; their paths start at the mapping that is being read."""
+
+
+def source(
+    written: DataShape | Text, path: Path, *, store: str | None, catalogue: Catalogue, report: Report
+) -> DataSource | None:
+    """Give what the value of one key is made of, or None where a problem was reported."""
+    if isinstance(written, DataShape):
+        if written.literal is None:
+            return selection(written, path, store=store, catalogue=catalogue, report=report)
+        if written != DataShape(literal=written.literal):
+            report.append(Problem(path, "a literal stands alone", "leave out the other fields, or the literal"))
+            return None
+        return Literally(text(written.literal))
+    key, sharp, wanted = text(written).partition("#")
+    if sharp and not wanted:
+        report.append(Problem(path, "nothing after the #", "write KEY#PROPERTY, or KEY alone for the whole value"))
+        return None
+    found = _reference(RemoteRef(store or "", key), path, catalogue=catalogue, report=report)
+    return None if found is None else Selection(found, wanted or None)
+
+
+def selection(
+    written: ReferenceShape, path: Path, *, store: str | None, catalogue: Catalogue, report: Report
+) -> Selection | None:
+    """Give the selection that a long form asks for, or None where a problem was reported."""
+    before = len(report)
+    if written.property is not None and written.query is not None:
+        report.append(Problem((*path, "query"), "property and query exclude each other", "keep one of them"))
+    for name, value in (("property", written.property), ("query", written.query)):
+        if value is not None and not text(value):
+            report.append(Problem((*path, name), "empty", "leave it out for the whole value"))
+    query = None if written.query is None else text(written.query)
+    if query and (mistake := catalogue.query_mistake(query)):
+        report.append(Problem((*path, "query"), mistake, "see jmespath.org for the language"))
+    if written.key is None:
+        report.append(Problem((*path, "key"), "missing", "name the object in the store"))
+        return None
+    wanted = RemoteRef(
+        text(written.store) if written.store is not None else store or "",
+        text(written.key),
+        "" if written.version is None else text(written.version),
+        "" if written.mount is None else text(written.mount),
+    )
+    found = _reference(wanted, path, catalogue=catalogue, report=report)
+    if found is None or len(report) > before:
+        return None
+    wanted_property = None if written.property is None else text(written.property)
+    return Selection(found, wanted_property, query, written.decode, written.optional)
+
+
+def extract(
+    written: ExtractShape, path: Path, *, store: str | None, catalogue: Catalogue, report: Report
+) -> Extract | None:
+    """Give an entry of `dataFrom`, or None where a problem was reported."""
+    found = selection(written, path, store=store, catalogue=catalogue, report=report)
+    return None if found is None else Extract(found, written.overrides)
+
+
+def _reference(wanted: RemoteRef, path: Path, *, catalogue: Catalogue, report: Report) -> RemoteRef | None:
+    """Check the names of an object and give it its one name."""
+    if wanted.store not in catalogue.providers:
+        report.append(catalogue.unknown(wanted.store).under(*path))
+        return None
+    if not wanted.key or len(wanted.key) > LONGEST_KEY or any(map(has_control, wanted)):
+        hint = f"1 to {LONGEST_KEY} characters, none of them a control character"
+        report.append(Problem(path, "not the name of an object", hint))
+        return None
+    found = catalogue.canonical(wanted)
+    if isinstance(found, Problem):
+        report.append(found.under(*path))
+        return None
+    return found
+
+
+def _query_mistake(expression: str) -> str:
+    import jmespath  # noqa: PLC0415 — few mappings have a query
+
+    if len(expression) > LONGEST_QUERY:
+        return f"longer than {LONGEST_QUERY} characters"
+    try:
+        jmespath.compile(expression)
+    except RecursionError:
+        return "not a JMESPath expression: nested too deeply"
+    except (jmespath.exceptions.JMESPathError, ValueError) as error:
+        # The expression stands in the file and is no secret, so jmespath may say what it minds about it.
+        said = str(error).partition("\n")[0].removesuffix(":").removesuffix(", for expression")
+        said = said.removeprefix("Bad jmespath expression: ").removeprefix("Invalid jmespath expression: ")
+        return f"not a JMESPath expression: {said[:120]}"
+    return ""
