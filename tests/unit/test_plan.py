@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.model.mapping import SecretKey
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure, SourceVersion
@@ -360,10 +360,8 @@ def test_becoming_immutable_is_a_changed_mapping() -> None:
     assert change.desired.immutable
 
 
-@pytest.mark.parametrize("changed", [{"id": "renamed"}, {"when_mapping_gone": "delete"}, {"merge": True}])
-def test_a_mark_that_no_longer_fits_is_renewed(changed: dict[str, object]) -> None:
-    wanted = mapping(**changed)
-
+@pytest.mark.parametrize("wanted", [mapping(id="renamed"), mapping(when_mapping_gone="delete"), mapping(merge=True)])
+def test_a_mark_that_no_longer_fits_is_renewed(wanted: SecretMapping) -> None:
     change = decide(wanted, content(), written())
 
     assert _is(change) == ("update", "mark-outdated")

@@ -1,12 +1,13 @@
 """Invariants of planning, over any mapping, content, live Secret, instance and rules."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.inventory import Entry
-from syncd.model.mapping import SecretKey
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import WRITES, Action, Change
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Built, Content, Live, LiveSecret, Missing, Refusal, SourceVersion
@@ -37,7 +38,7 @@ _REFUSALS = st.builds(
 )
 _POLICIES = st.sampled_from(["keep", "delete"])
 _MAPPINGS = st.builds(
-    lambda **fields: mapping(**fields),
+    mapping,
     tenant=st.sampled_from(["", "", "blue"]),
     adopt=st.booleans(),
     merge=st.booleans(),
@@ -86,7 +87,7 @@ _ANY: st.SearchStrategy[Live] = st.one_of(_live(), st.just(Missing(SECRET)))
 
 @given(_MAPPINGS, _BUILT, _live(), _INSTANCES, _RULES, _live())
 def test_nothing_is_written_over_what_is_not_proven(
-    wanted: object, built: Built, live: LiveSecret, instance: Instance, rules: Rules, left: LiveSecret
+    wanted: SecretMapping, built: Built, live: LiveSecret, instance: Instance, rules: Rules, left: LiveSecret
 ) -> None:
     """I-OWN."""
     plan = _planned(wanted, built, live, instance, rules, left)
@@ -95,17 +96,17 @@ def test_nothing_is_written_over_what_is_not_proven(
         assert change.live is not None
         owned = change.ownership == "proven" or (instance is PLAIN and change.ownership == "unverified")
         adopted = change.reason == "adopted" and change.action is Action.UPDATE and change.ownership == "none"
-        assert owned or (adopted and getattr(wanted, "adopt", False))
+        assert owned or (adopted and wanted.adopt)
         assert change.live.labels["syncd.dev/instance"] == "prod" if owned else True
 
 
 def _planned(
-    wanted: object, built: Built, live: LiveSecret, instance: Instance, rules: Rules, left: LiveSecret
+    wanted: SecretMapping, built: Built, live: LiveSecret, instance: Instance, rules: Rules, left: LiveSecret
 ) -> tuple[Change, ...]:
     key = SecretKey("default", "payments", "left")
     entry = Entry(key, "", "payments/left", "delete", instance.configuration)
     return make_plan(
-        [(wanted, built)],  # type: ignore[list-item]  # made by hypothesis from lambdas
+        [(wanted, built)],
         {SECRET: live},
         instance=instance,
         rules=rules,
@@ -116,7 +117,7 @@ def _planned(
 
 @given(_MAPPINGS, _CONTENTS, _ANY, st.sampled_from([ME, PLAIN, replace(ME, sources="none")]), _RULES)
 def test_planning_again_after_the_write_finds_nothing_to_do(
-    wanted: object, built: Content, live: Live, instance: Instance, rules: Rules
+    wanted: SecretMapping, built: Content, live: Live, instance: Instance, rules: Rules
 ) -> None:
     """I-IDEM."""
     change = _one(wanted, built, live, instance, rules)
@@ -132,7 +133,7 @@ def test_planning_again_after_the_write_finds_nothing_to_do(
 
 @given(_MAPPINGS, _CONTENTS, _live(), _INSTANCES, _RULES)
 def test_foreign_metadata_always_stays_and_foreign_keys_with_merge(
-    wanted: object, built: Content, live: LiveSecret, instance: Instance, rules: Rules
+    wanted: SecretMapping, built: Content, live: LiveSecret, instance: Instance, rules: Rules
 ) -> None:
     """I-META."""
     live = replace(live, labels={**live.labels, "team": "x"}, annotations={**live.annotations, "text": "y"})
@@ -144,26 +145,26 @@ def test_foreign_metadata_always_stays_and_foreign_keys_with_merge(
         return
     assert change.desired.labels["team"] == "x"
     assert change.desired.annotations["text"] == "y"
-    assert ("theirs" in change.desired.data) == getattr(wanted, "merge", False)
+    assert ("theirs" in change.desired.data) == wanted.merge
     assert not {"team", "text"} & {*change.labels, *change.annotations}
 
 
 @given(st.lists(st.tuples(_MAPPINGS, _BUILT, _ANY), max_size=4), st.randoms(use_true_random=False), _INSTANCES)
 def test_the_order_of_what_comes_in_does_not_matter(
-    parts: list[tuple[object, Built, Live]], chance: object, instance: Instance
+    parts: list[tuple[SecretMapping, Built, Live]], chance: Random, instance: Instance
 ) -> None:
     """I-ORDER."""
     wanted = []
     live: dict[SecretKey, Live] = {}
     for number, (asked, built, found) in enumerate(parts):
         key = SecretKey("default", "payments", f"s{number}")
-        wanted.append((replace(asked, key=key, id=str(key)), built))  # type: ignore[type-var]
+        wanted.append((replace(asked, key=key, id=str(key)), built))
         live[key] = replace(found, key=key)
     shuffled = [(asked, _shuffled(built)) for asked, built in wanted]
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    chance.shuffle(shuffled)
 
-    one = make_plan(wanted, live, instance=instance, rules=Rules())  # type: ignore[arg-type]
-    two = make_plan(shuffled, dict(reversed(live.items())), instance=instance, rules=Rules())  # type: ignore[arg-type]
+    one = make_plan(wanted, live, instance=instance, rules=Rules())
+    two = make_plan(shuffled, dict(reversed(live.items())), instance=instance, rules=Rules())
 
     assert [replace(change, sources=()) for change in one.changes] == [
         replace(change, sources=()) for change in two.changes
@@ -173,9 +174,9 @@ def test_the_order_of_what_comes_in_does_not_matter(
 def _shuffled(built: Built) -> Built:
     if isinstance(built, Refusal):
         return built
-    data, labels = dict(reversed(built.data.items())), dict(reversed(built.labels.items()))
+    data, labels = dict([*built.data.items()][::-1]), dict([*built.labels.items()][::-1])
     return replace(built, data=data, labels=labels, sources=built.sources[::-1])
 
 
-def _one(wanted: object, built: Content, live: Live, instance: Instance, rules: Rules) -> Change:
-    return plan_one(wanted, built, live, instance=instance, rules=rules)  # type: ignore[arg-type]
+def _one(wanted: SecretMapping, built: Content, live: Live, instance: Instance, rules: Rules) -> Change:
+    return plan_one(wanted, built, live, instance=instance, rules=rules)
