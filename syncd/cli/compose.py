@@ -1,0 +1,185 @@
+"""The composition root: from a configuration file to stores, targets and the home that a verb works with."""
+
+import fnmatch
+import os
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from syncd.cli.stop import CONFIGURATION, USAGE, Stop
+from syncd.config import ConfigurationError, load
+from syncd.config.settings import Configuration, DirectoryTarget, Guards, KubernetesTarget, TargetSettings
+from syncd.config.settings import Home as HomeSettings
+from syncd.fetch.call import CallRecord
+from syncd.fetch.gateway import Gateway
+from syncd.fetch.registry import ProviderUnusable, Registry
+from syncd.fetch.seam import Provider
+from syncd.keys import InstanceKey
+from syncd.model.mapping import SecretMapping
+from syncd.plan.instance import Instance, Rules
+from syncd.target.directory import DirectoryReader
+from syncd.target.directory import DirectoryTarget as Folder
+from syncd.target.seam import Home, HomeReader, Target, TargetReader
+
+if TYPE_CHECKING:
+    from syncd.cli.cluster import Opened
+
+R = TypeVar("R", bound=TargetReader)
+H = TypeVar("H", bound=HomeReader)
+Observe = Callable[[CallRecord], None]
+
+DEFAULT_HOME = "syncd"
+"""Namespace of the home objects outside a Pod."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Generic[R, H]):
+    """What a verb works with. A diff's readers and home cannot write: their types have nothing to write with."""
+
+    configuration: Configuration[Provider]
+    mappings: tuple[SecretMapping, ...]
+    """Those that `--select` leaves."""
+    gateway: Gateway
+    targets: Mapping[str, R]
+    home: H | None
+    """None where every target is a folder."""
+    home_namespace: str
+
+    def instance(self, key: InstanceKey | None) -> Instance:
+        """Say who plans, with the key at hand."""
+        configuration = self.configuration
+        plain = frozenset(n for n, target in configuration.targets.items() if isinstance(target, DirectoryTarget))
+        return Instance(
+            name=configuration.instance,
+            key=key,
+            configuration=configuration.home.configuration or str(configuration.file),
+            sources=configuration.home.sources,
+            plain_targets=plain,
+        )
+
+    def describe(self) -> str:
+        """Name every target for the head of a diff."""
+        return ", ".join(target.describe() for target in self.targets.values())
+
+
+def load_configuration(options: Namespace) -> Configuration[Provider]:
+    """Load the file that the options name; raises Stop with every problem."""
+    path = Path(options.config)
+    try:
+        return load(path, Registry())
+    except ConfigurationError as error:
+        lines = [str(diagnostic) for diagnostic in error.diagnostics]
+        many = f"{len(lines)} problems" if len(lines) > 1 else "1 problem"
+        raise Stop(CONFIGURATION, "\n".join([*lines, f"syncd: {many} in {path}"])) from None
+    except ProviderUnusable as error:
+        raise Stop(CONFIGURATION, f"syncd: {path}: {error}") from None
+
+
+def rules(configuration: Configuration[Provider], options: Namespace | None, *, home_namespace: str) -> Rules:
+    """Join what the file allows with what this run was told; the daemon is told nothing."""
+    guards: Guards = configuration.guards
+    stores = configuration.stores.values()
+    return Rules(
+        allow_replace=guards.allow_replace or bool(options and options.allow_replace),
+        prune=bool(options and options.prune),
+        allow_deletes=options.allow_deletes if options else None,
+        max_deletes_count=guards.max_deletes_count,
+        max_deletes_percent=guards.max_deletes_percent,
+        protected_namespaces=guards.protected_namespaces | {home_namespace},
+        formerly={store.formerly: store.name for store in stores if store.formerly},
+    )
+
+
+def opened_for_reading(
+    options: Namespace, *, observe: Observe | None = None
+) -> AbstractContextManager[Parts[TargetReader, HomeReader]]:
+    """Open everything for a run that cannot write."""
+
+    def folder(settings: DirectoryTarget) -> TargetReader:
+        return DirectoryReader(settings.path, target=settings.name)
+
+    def cluster(settings: KubernetesTarget, home: HomeSettings, instance: str) -> "Opened[TargetReader, HomeReader]":
+        from syncd.cli.cluster import open_reader  # noqa: PLC0415 — a run that writes to a folder does not pay for it
+
+        return open_reader(settings, home, instance, os.environ)
+
+    return _opened(options, observe, folder, cluster)
+
+
+def opened_for_writing(
+    options: Namespace, *, observe: Observe | None = None
+) -> AbstractContextManager[Parts[Target, Home]]:
+    """Open everything for a run that writes: which cluster must have been said, so that nobody writes by accident."""
+
+    def folder(settings: DirectoryTarget) -> Target:
+        return Folder(settings.path, target=settings.name)
+
+    def cluster(settings: KubernetesTarget, home: HomeSettings, instance: str) -> "Opened[Target, Home]":
+        from syncd.cli.cluster import open_target  # noqa: PLC0415 — a run that writes to a folder does not pay for it
+
+        return open_target(settings, home, instance, os.environ)
+
+    return _opened(options, observe, folder, cluster)
+
+
+@contextmanager
+def _opened(
+    options: Namespace,
+    observe: Observe | None,
+    folder: Callable[[DirectoryTarget], R],
+    cluster: "Callable[[KubernetesTarget, HomeSettings, str], Opened[R, H]]",
+) -> Iterator[Parts[R, H]]:
+    configuration = load_configuration(options)
+    selected = _selected(configuration, options)
+    with ExitStack() as stack:
+        targets: dict[str, R] = {}
+        home: H | None = None
+        namespace = configuration.home.namespace or DEFAULT_HOME
+        for name, settings in _told(configuration, options).items():
+            if isinstance(settings, DirectoryTarget):
+                targets[name] = folder(settings)
+            else:
+                opened = cluster(settings, configuration.home, configuration.instance)
+                targets[name] = opened.target
+                if home is None:  # the home objects stand in the first cluster
+                    home, namespace = opened.home, opened.namespace
+            stack.callback(targets[name].close)
+        gateway = Gateway(configuration.stores, observe=observe)
+        stack.callback(gateway.close)
+        yield Parts(configuration, selected, gateway, targets, home, namespace)
+
+
+def _told(configuration: Configuration[Provider], options: Namespace) -> dict[str, TargetSettings]:
+    """Give the targets with `--context` in the one that it is for."""
+    context: str | None = getattr(options, "context", None)
+    targets = dict(configuration.targets)
+    if context is None:
+        return targets
+    clusters = [name for name, settings in targets.items() if isinstance(settings, KubernetesTarget)]
+    if len(clusters) != 1:
+        message = f"syncd: --context is for a configuration with one cluster; {configuration.file} has {len(clusters)}"
+        raise Stop(USAGE, message)
+    return {
+        name: replace(settings, context=context) if isinstance(settings, KubernetesTarget) else settings
+        for name, settings in targets.items()
+    }
+
+
+def _selected(configuration: Configuration[Provider], options: Namespace) -> tuple[SecretMapping, ...]:
+    patterns: Sequence[str] = getattr(options, "select", ())
+    if not patterns:
+        return configuration.mappings
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(str(mapping.key), pattern) for mapping in configuration.mappings):
+            known = ", ".join(sorted({str(mapping.key) for mapping in configuration.mappings})[:5])
+            raise Stop(
+                USAGE, f"syncd: --select {pattern} matches no Secret of {configuration.file} (it has {known}, …)"
+            )
+    return tuple(
+        mapping
+        for mapping in configuration.mappings
+        if any(fnmatch.fnmatchcase(str(mapping.key), pattern) for pattern in patterns)
+    )

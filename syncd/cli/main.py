@@ -1,0 +1,145 @@
+"""`syncd`: reads the command line and hands it to the verb's own file."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Final
+
+from syncd import __version__
+from syncd.cli.stop import INTERRUPTED, Stop, tell
+
+_VERBS: Final = {
+    "check": "load the configuration and report every problem",
+    "diff": "show what apply would change, without values and without a single write",
+    "apply": "bring the Secrets to what the stores say, once",
+    "run": "keep them so: the daemon",
+    "schema": "print the JSON Schema of the configuration file, for editors",
+}
+_CODES: Final = {
+    "check": "0 fine; 3 problems in the configuration",
+    "diff": "0 no difference; 1 differences; 2 something could not be told; 3 problems in the configuration",
+    "apply": "0 all that was allowed was done; 1 failed, held, unreadable, conflict or declined; 2 usage; "
+    "3 problems in the configuration",
+    "run": "0 on SIGTERM; 2 usage; 3 problems in the configuration",
+    "schema": "0",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code. Prints no traceback, whatever happens."""
+    options = _parser().parse_args(argv)
+    options.color = not options.no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+    try:
+        verb: Callable[[argparse.Namespace], int] = import_module(f"syncd.cli.{options.verb}").main
+        return verb(options)
+    except Stop as stop:
+        tell(str(stop))
+        return stop.code
+    except KeyboardInterrupt:
+        tell("syncd: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; the interpreter must not try to flush into nothing at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 — the last line of defence: its text and locals may carry values
+        tell(f"syncd: a defect in syncd: {type(error).__name__} {_place(error)}; please report it")
+        return 2 if options.verb == "diff" else 1
+
+
+def _place(error: BaseException) -> str:
+    """Name the file and line of our own code where it went wrong; never what it said."""
+    place = "at an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module.startswith(("syncd", "syncd_providers")):
+            place = f"at {module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="syncd",
+        description="Brings secrets from Vault, AWS Secrets Manager and Azure Key Vault into Kubernetes Secrets.",
+        epilog="Start with `syncd check`, then `syncd diff`. `syncd VERB --help` tells the options of a verb.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"syncd {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, text in _VERBS.items():
+        verb = verbs.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"Exit code: {_CODES[name]}."
+        )
+        verb.allow_abbrev = False
+        _common(verb)
+        if name in _OPTIONS:
+            _OPTIONS[name](verb)
+    return parser
+
+
+def _common(verb: argparse.ArgumentParser) -> None:
+    default = os.environ.get("SYNCD_CONFIG") or "syncd.yaml"
+    verb.add_argument("-c", "--config", metavar="FILE", default=default, help=f"configuration file (here: {default})")
+    verb.add_argument(
+        "--log-level", choices=["debug", "info", "warning", "error"], help="how much is logged, to stderr"
+    )
+    verb.add_argument("--no-color", action="store_true", help="no colours, even on a terminal")
+
+
+def _scoped(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--context", metavar="NAME", help="context of the kubeconfig: which cluster")
+    verb.add_argument(
+        "--select",
+        metavar="NAMESPACE/NAME",
+        action="append",
+        default=[],
+        help="only these Secrets (globs, repeatable); nothing outside is an orphan then",
+    )
+    verb.add_argument("--redact-keys", action="store_true", help="hide the names of keys too")
+    verb.add_argument("--prune", action="store_true", help="also remove what is due to be removed")
+    verb.add_argument("--allow-replace", action="store_true", help="delete and make anew what cannot be changed")
+    verb.add_argument(
+        "--allow-deletes", metavar="N", type=_count, help="let N removals through, whatever the guards say"
+    )
+    verb.add_argument(
+        "--take-over", action="store_true", help="accept an inventory that another configuration has written"
+    )
+
+
+def _diff(verb: argparse.ArgumentParser) -> None:
+    _scoped(verb)
+    verb.add_argument("--format", choices=["text", "unified", "json", "markdown"], default="text")
+
+
+def _apply(verb: argparse.ArgumentParser) -> None:
+    _scoped(verb)
+    verb.add_argument("--format", choices=["text", "json"], default="text")
+    verb.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def _run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--context", metavar="NAME", help="context of the kubeconfig: which cluster")
+
+
+def _check(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--format", choices=["text", "json"], default="text")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        message = "not a count"
+        raise ValueError(message)
+    return number
+
+
+_OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "check": _check,
+    "diff": _diff,
+    "apply": _apply,
+    "run": _run,
+}

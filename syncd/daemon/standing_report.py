@@ -1,0 +1,84 @@
+"""What the daemon says of its passes: a line when something is written or changes its state, and silence otherwise."""
+
+import threading
+from collections.abc import Iterable
+from typing import Final
+
+from syncd.daemon.log import Log
+from syncd.model.mapping import SecretKey
+from syncd.model.plan import WRITES, Action, Change
+from syncd.model.report import PassReport
+
+_QUIET: Final = frozenset({Action.UNCHANGED})
+_WORRYING: Final = frozenset({Action.UNREADABLE, Action.CONFLICT})
+
+
+class StandingReport:
+    """The latest state of every Secret, and the log lines that follow from its changes. Safe from several threads."""
+
+    def __init__(self, log: Log) -> None:
+        """Speak to `log`."""
+        self._log = log
+        self._latest: dict[SecretKey, Change] = {}
+        self._told: dict[SecretKey, tuple[str, str, str]] = {}
+        self._lock = threading.Lock()
+
+    def latest(self) -> Iterable[Change]:
+        """Give the latest change of each Secret."""
+        with self._lock:
+            return tuple(self._latest.values())
+
+    def seen(self) -> int:
+        """Count the wanted Secrets that a pass has looked at."""
+        with self._lock:
+            return sum(change.action is not Action.ORPHAN for change in self._latest.values())
+
+    def take(self, report: PassReport) -> None:
+        """Take a pass in and tell what is new about it."""
+        written = sum(change.outcome == "done" for change in report.plan.changes)
+        tell = self._log.info if written else self._log.debug
+        tell("pass", secrets=len(report.plan.changes), written=written, seconds=round(report.seconds, 3))
+        for change in report.plan.changes:
+            with self._lock:
+                # What is kept lives as long as the daemon: no values.
+                self._latest[change.key] = _without_values(change)
+            self._say(change)
+
+    def broken(self, error: Exception) -> None:
+        """Tell of a pass that a defect ended: the type of the error and where, never its text."""
+        trace, place = error.__traceback__, ""
+        while trace is not None:
+            place = f"{trace.tb_frame.f_globals.get('__name__', '')}:{trace.tb_lineno}"
+            trace = trace.tb_next
+        self._log.error("pass-broken", error=type(error).__name__, place=place)
+
+    def _say(self, change: Change) -> None:
+        state = (change.action.value, change.reason, change.outcome)
+        before = self._told.get(change.key)
+        wrote = change.action in WRITES and change.outcome == "done"
+        if not wrote and state == before:
+            return
+        self._told[change.key] = state
+        fields: dict[str, object] = {
+            "namespace": change.key.namespace,
+            "name": change.key.name,
+            "reason": change.reason,
+        }
+        if wrote:
+            keys = change.keys
+            fields |= {"added": keys.added, "changed": keys.changed, "removed": keys.removed}
+            self._log.info(f"secret-{change.action.value}d", **fields)
+        elif change.action in _WORRYING or change.outcome in ("failed", "held"):
+            event = f"secret-{change.outcome or change.action.value}"
+            self._log.warning(event, message=change.message, **fields)
+        elif change.action in _QUIET:
+            if before is not None and before[0] in _WORRYING:
+                self._log.info("secret-recovered", **fields)
+        else:
+            self._log.info(f"secret-{change.action.value}", message=change.message, **fields)
+
+
+def _without_values(change: Change) -> Change:
+    return Change(
+        change.key, change.action, change.reason, mapping=change.mapping, tenant=change.tenant, outcome=change.outcome
+    )

@@ -1,0 +1,157 @@
+"""The pass, up to the first write: read, look, build, plan. The same for diff, apply and the daemon.
+
+What a pass is told comes in as arguments; what differs between the verbs is which type of target they hand in
+(a diff's cannot write) and whether a Secret that the inventory does not know is looked at before its create.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from syncd.build import build
+from syncd.fetch.gateway import Gateway
+from syncd.fetch.reading import Reading
+from syncd.model.inventory import Entry, Inventory
+from syncd.model.mapping import SecretKey, SecretMapping
+from syncd.model.plan import Plan
+from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.secret import Built, Live, LiveSecret
+from syncd.plan.guards import TenantStore, guard, mappings_per_store, suspect_stores
+from syncd.plan.instance import Instance, Rules
+from syncd.plan.inventory import needs_read
+from syncd.plan.orphans import owned_entry
+from syncd.plan.planner import make_plan
+from syncd.plan.removal import removal_candidates
+from syncd.target.seam import Owned, TargetReader
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who reconciles and what holds for the whole configuration, whichever part of it a pass looks at."""
+
+    instance: Instance
+    rules: Rules
+    mappings_per_store: Mapping[TenantStore, int]
+
+    @classmethod
+    def of(cls, mappings: Iterable[SecretMapping], *, instance: Instance, rules: Rules) -> "Standing":
+        """Count what the guards' shares are shares of."""
+        return cls(instance, rules, mappings_per_store(mappings))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a pass saw before it planned: enough to plan again once a key is at hand, or after a lost race."""
+
+    wanted: tuple[tuple[SecretMapping, Built], ...]
+    live: Mapping[SecretKey, Live]
+    """Only what was looked at."""
+    orphans: tuple[tuple[Entry, Live], ...] = ()
+    classes: Mapping[RemoteRef, FailureClass | None] = field(default_factory=dict)
+    """How each source answered; None for a value."""
+    confirmed_absent: frozenset[SecretKey] = frozenset()
+    """Whose source was absent in a second look as well."""
+
+
+def refs_of(mappings: Iterable[SecretMapping]) -> tuple[RemoteRef, ...]:
+    """Give the distinct objects that these mappings want, in their order."""
+    return tuple(dict.fromkeys(selection.ref for mapping in mappings for selection in mapping.selections()))
+
+
+def see(
+    mappings: Sequence[SecretMapping],
+    reading: Reading,
+    readers: Mapping[str, TargetReader],
+    *,
+    look_at: Collection[SecretKey],
+    orphans: Sequence[Entry] = (),
+) -> Seen:
+    """Look at the live Secrets while the stores are read, then build what the mappings want.
+
+    `look_at` are the Secrets to read; what is missing in it counts as not there (see `make_plan`).
+    """
+    live = look(readers, [*look_at, *(entry.key for entry in orphans)])
+    outcomes = reading.outcomes(refs_of(mappings))
+    wanted = tuple((mapping, build(mapping, outcomes)) for mapping in mappings)
+    known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
+    return Seen(wanted, live, known, _classes(outcomes))
+
+
+def look(readers: Mapping[str, TargetReader], keys: Iterable[SecretKey]) -> dict[SecretKey, Live]:
+    """Read Secrets by name, each target its own."""
+    by_target: defaultdict[str, list[SecretKey]] = defaultdict(list)
+    for key in dict.fromkeys(keys):
+        by_target[key.target].append(key)
+    return {
+        found.key: found
+        for target, wanted in by_target.items()
+        if target in readers
+        for found in readers[target].read(wanted)
+    }
+
+
+def worth_reading(
+    mappings: Iterable[SecretMapping], inventory: Inventory | None, *, instance: Instance
+) -> list[SecretKey]:
+    """Name the Secrets that a pass that writes must look at first; the rest are creates that answer for themselves."""
+    return [mapping.key for mapping in mappings if needs_read(mapping, inventory, instance=instance)]
+
+
+def orphaned(
+    mappings: Iterable[SecretMapping],
+    inventory: Inventory | None,
+    readers: Mapping[str, TargetReader],
+    *,
+    instance: Instance,
+) -> list[Entry]:
+    """List what the instance owns and no mapping of the whole configuration wants: by the inventory, and in folders."""
+    wanted = {mapping.key for mapping in mappings}
+    entries = [] if inventory is None else [e for e in inventory.entries.values() if e.key not in wanted]
+    for target in readers.values():
+        if isinstance(target, Owned):
+            keys = [key for key in target.owned(instance.name) if key not in wanted]
+            for live in target.read(keys):
+                entry = owned_entry(live, instance) if isinstance(live, LiveSecret) else None
+                if entry is not None:
+                    entries.append(entry)
+    return [entry for entry in entries if entry.key.target in readers]
+
+
+def plan(seen: Seen, standing: Standing, *, inventory: Inventory | None, target: str, now: float) -> Plan:
+    """Decide for everything seen, then hold back what the guards do not let through.
+
+    `now` is wall-clock time in seconds, the clock of the inventory's removals.
+    """
+    made = make_plan(
+        seen.wanted,
+        seen.live,
+        instance=standing.instance,
+        rules=standing.rules,
+        orphans=seen.orphans,
+        confirmed_absent=seen.confirmed_absent,
+        target=target,
+    )
+    return guard(
+        made,
+        rules=standing.rules,
+        removals=() if inventory is None else inventory.removals,
+        mappings_per_store=standing.mappings_per_store,
+        suspect=suspect_stores(seen.classes),
+        now=now,
+    )
+
+
+def second_look(seen: Seen, gateway: Gateway) -> Seen:
+    """Read the sources of what would be removed once more: a single not-found answer is no proof.
+
+    The caller waits between the looks. What answers otherwise this time is simply not removed in this run.
+    """
+    due = removal_candidates(seen.wanted)
+    again = [mapping for mapping, _ in seen.wanted if mapping.key in due]
+    outcomes = gateway.read(refs_of(again)).outcomes(refs_of(again))
+    confirmed = removal_candidates((mapping, build(mapping, outcomes)) for mapping in again)
+    return replace(seen, confirmed_absent=confirmed)
+
+
+def _classes(outcomes: Mapping[RemoteRef, Outcome]) -> dict[RemoteRef, FailureClass | None]:
+    return {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}
