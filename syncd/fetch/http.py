@@ -36,8 +36,13 @@ BODY_LIMIT: Final = 2 * 1024 * 1024
 _CHUNK: Final = 65_536
 _CONTEXT_AGE: Final = 10.0
 """Seconds after which the certificate files are looked at again."""
-_VERIFY_REASONS: Final = {10: "certificate-expired", 9: "certificate-not-yet-valid", 62: "certificate-wrong-name"}
-"""OpenSSL's X509_V_ERR_ codes 10, 9 and 62; the rest is an unknown or broken chain."""
+_VERIFY_REASONS: Final = {
+    9: "certificate-not-yet-valid",
+    10: "certificate-expired",
+    62: "certificate-wrong-name",
+    64: "certificate-wrong-name",
+}
+"""By OpenSSL's X509_V_ERR_ codes (62 a name, 64 an address that does not match); the rest is an untrusted chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,14 +253,15 @@ def _translated(error: Exception) -> TransportError:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TransportError(_VERIFY_REASONS.get(cause.verify_code, "certificate-untrusted"))
+        if isinstance(cause, IncompleteRead | http.client.IncompleteRead):
+            return TransportError("answer-cut-short")
         cause = cause.__cause__ or cause.__context__
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (DecodeError, "answer-undecodable"),
-        (IncompleteRead, "answer-cut-short"),
         (NameResolutionError, "name-not-resolved"),
-        (ConnectTimeoutError, "connect-timeout"),
         (ProxyError, "proxy-failed"),
-        (NewConnectionError, "connection-refused"),
+        (NewConnectionError, "connection-refused"),  # before its base class, the time-out
+        (ConnectTimeoutError, "connect-timeout"),
         (ReadTimeoutError, "timeout"),
         (TimeoutError, "timeout"),
         (SSLError, "tls-failed"),
