@@ -157,7 +157,7 @@ class Lane:
                 if job is not None:
                     call = StoreCall(job.share, self._logins.number, self._pacer.spend, self._clock)
                     self._flying[job] = call
-                    if sat:
+                    if sat or (job is self._probe and self._held_until < FOREVER):
                         self._staff()
                     return job, call
                 wake = self._next_event()

@@ -4,9 +4,10 @@ Names are found by reading package metadata; an adapter's module is imported whe
 and its SDK not before the first fetch.
 """
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import Final
 
 import msgspec
@@ -14,8 +15,8 @@ import msgspec
 from syncd.fetch.seam import ProviderSpec
 
 GROUP: Final = "syncd.providers"
-EXTRAS: Final = frozenset({"vault", "aws", "azure"})
-"""Types whose SDK comes with the extra of the same name."""
+_OF_AN_EXTRA: Final = re.compile(r"([A-Za-z0-9._-]+)[^;]*;.*\bextra == ['\"]([^'\"]+)['\"]")
+"""A line of package metadata that asks for a package with an extra (core metadata, Requires-Dist)."""
 
 Spec = ProviderSpec[msgspec.Struct]
 """A spec of whatever options; the configuration loader decodes into `options` and hands the result to `create`."""
@@ -60,6 +61,9 @@ class Registry(Mapping[str, Spec]):
 
 
 def _load(point: EntryPoint) -> Spec:
+    if missing := _missing(point):
+        message = f"the store type {point.name!r} needs {missing}, which is not installed; {_remedy(point)}"
+        raise ProviderUnusable(message)
     try:
         spec: object = point.load()
     except ModuleNotFoundError as error:
@@ -80,11 +84,26 @@ def _load(point: EntryPoint) -> Spec:
     return spec
 
 
+def _sdks(point: EntryPoint) -> list[str]:
+    """List the packages that come with the extra of the type's name, if the adapter's package has one."""
+    lines = (point.dist.requires if point.dist is not None else None) or ()
+    found = (_OF_AN_EXTRA.match(line) for line in lines)
+    return [match[1] for match in found if match is not None and match[2] == point.name]
+
+
+def _missing(point: EntryPoint) -> str:
+    """Name the first SDK that is not installed, without importing any."""
+    for package in _sdks(point):
+        try:
+            distribution(package)
+        except PackageNotFoundError:
+            return package
+    return ""
+
+
 def _remedy(point: EntryPoint) -> str:
-    package = point.dist.name if point.dist is not None else "syncd"
-    if package == "syncd" and point.name in EXTRAS:
-        return f"install syncd[{point.name}]"
-    return f"install {package} anew"
+    package = point.dist.name if point.dist is not None else "its package"
+    return f"install {package}[{point.name}]" if _sdks(point) else f"install {package} anew"
 
 
 def _whose(point: EntryPoint) -> str:
