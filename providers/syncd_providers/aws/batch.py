@@ -37,9 +37,9 @@ def sort_out(refs: Sequence[RemoteRef], content: Mapping[str, object]) -> Sorted
     for entry in _objects(content.get("Errors")):
         named, code = entry.get("SecretId"), entry.get("ErrorCode")
         errors |= {ref: str(code) for ref in refs if ref.key == named}
-    by_name: dict[object, Mapping[str, object]] = {}
+    by_name: dict[str, Mapping[str, object]] = {}
     for entry in _objects(content.get("SecretValues")):
-        by_name[entry.get("Name")] = by_name[entry.get("ARN")] = entry
+        by_name |= {name: entry for name in (entry.get("Name"), entry.get("ARN")) if isinstance(name, str)}
     outcomes: dict[RemoteRef, Outcome] = {}
     for ref in refs:
         found = by_name.get(ref.key) or next(

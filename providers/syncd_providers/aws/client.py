@@ -28,6 +28,12 @@ _METHODS: Final[Mapping[Operation, str]] = {
     "BatchGetSecretValue": "batch_get_secret_value",
     "DescribeSecret": "describe_secret",
 }
+_MEMBERS: Final[Mapping[Operation, tuple[str, ...]]] = {
+    "GetSecretValue": ("ARN", "Name"),
+    "BatchGetSecretValue": ("SecretValues", "Errors"),
+    "DescribeSecret": ("ARN", "Name"),
+}
+"""Of which an answer has one at least."""
 _AMBIENT: Final = ("env", "ec2-credentials-file", "boto-config", "container-role", "iam-role")
 """The parts of the SDK's chain that are no profile's own, in its words."""
 
@@ -72,7 +78,8 @@ class SecretsManager:
             return self._translated(operation, error)
         finally:
             self._current.call = None
-        return content
+        # botocore takes a body that is no JSON for an answer without members.
+        return content if any(member in content for member in _MEMBERS[operation]) else self._unreadable()
 
     def drop(self) -> None:
         """Forget session and credentials; the next request reads the files anew."""
@@ -185,8 +192,7 @@ class SecretsManager:
         if isinstance(error, login):
             return self._denied("login-failed", "the SDK could not get credentials; check the `auth` of this store")
         if self._current.answered or isinstance(error, ResponseParserError):
-            unreadable = f"{self._store} answered with a body that cannot be used"
-            return Failure(FailureClass.MALFORMED, "answer-unreadable", unreadable)
+            return self._unreadable()
         # The type's name is code; its text may quote what was sent.
         failed = f"{self._store}: the request could not be made ({type(error).__name__})"
         return Failure(FailureClass.UNAVAILABLE, "request-failed", failed)
@@ -205,6 +211,10 @@ class SecretsManager:
         skew = 0.0 if date is None else date - now
         status = int(meta.get("HTTPStatusCode", 0))
         return Refused(str(response.get("Error", {}).get("Code", "")), status, skew, retry_after)
+
+    def _unreadable(self) -> Failure:
+        message = f"{self._store} answered with a body that cannot be used"
+        return Failure(FailureClass.MALFORMED, "answer-unreadable", message)
 
     def _denied(self, reason: str, what: str) -> Failure:
         return Failure(FailureClass.DENIED, reason, f"{self._store}: {what}", scope="store", transient=False)

@@ -1,0 +1,394 @@
+"""Reading from AWS Secrets Manager, over the wire."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from syncd.fetch.seam import CallAborted
+from syncd.model.reference import Failure, Fetched, Outcome, RemoteRef
+from syncd.model.store import Timeouts
+from tests.integration.aws_store import Account, Budget, read, read_one, value_of, verdict
+from tests.servers.moto import Moto
+
+BATCH, GET, DESCRIBE = "BatchGetSecretValue", "GetSecretValue", "DescribeSecret"
+
+
+@pytest.fixture
+def account(moto: Moto, tmp_path: Path) -> Account:
+    return Account(moto, tmp_path, moto.credentials())
+
+
+def test_forty_five_secrets_cost_three_batches_of_at_most_twenty(account: Account) -> None:
+    for number in range(45):
+        account.put(f"s{number}", f"value {number}")
+    provider, call = account.store(), Budget()
+    refs = [account.ref(f"s{number}") for number in range(45)]
+
+    outcomes: dict[RemoteRef, Outcome] = {}
+    for start in range(0, 45, provider.batch_size):
+        outcomes |= read(provider, refs[start : start + provider.batch_size], call)
+
+    assert [value_of(outcomes[ref]) for ref in refs] == [f"value {number}".encode() for number in range(45)]
+    assert [(entry.operation, len(entry.ids)) for entry in account.requests()] == [(BATCH, 20), (BATCH, 20), (BATCH, 5)]
+    assert call.spent == 3
+
+
+def test_a_group_larger_than_a_batch_is_cut_before_the_twenty_first_id(account: Account) -> None:
+    refs = [account.ref(f"s{number}") for number in range(21)]
+    for number in range(21):
+        account.put(f"s{number}", "x")
+
+    outcomes = read(account.store(), refs)
+
+    assert all(isinstance(outcome, Fetched) for outcome in outcomes.values())
+    assert [len(entry.ids) for entry in account.requests()] == [20, 1]
+
+
+def test_one_secret_is_read_without_a_batch(account: Account) -> None:
+    account.put("only", "v")
+    assert value_of(read_one(account.store(), account.ref("only"))) == b"v"
+    assert account.operations() == [GET]
+
+
+def test_version_and_time_come_along(account: Account) -> None:
+    before = time.time()
+    version = account.put("dated", "v")
+    outcome = read_one(account.store(), account.ref("dated"))
+    assert isinstance(outcome, Fetched)
+    assert outcome.version == version
+    assert outcome.created is not None
+    assert before - 2 < outcome.created < time.time() + 2
+
+
+def test_text_is_utf8_and_binary_comes_as_it_is(account: Account) -> None:
+    account.put("text", "pässwörd\n")
+    account.put("binary", bytes(range(256)))
+    singly, batched = account.store(), account.store()
+    text, binary = account.ref("text"), account.ref("binary")
+
+    together = read(batched, [text, binary])
+
+    assert value_of(read_one(singly, text)) == value_of(together[text]) == "pässwörd\n".encode()
+    assert value_of(read_one(singly, binary)) == value_of(together[binary]) == bytes(range(256))
+
+
+def test_pinned_versions_and_stages_are_read_singly_beside_a_batch(account: Account) -> None:
+    first = account.put("rotated", "one")
+    account.put("rotated", "two")
+    account.put("other", "o")
+    account.moto.stage(account.prefix + "rotated", first, "MY-LABEL")
+    current, other = account.ref("rotated"), account.ref("other")
+    by_id, by_stage = account.ref("rotated", first), account.ref("rotated", "MY-LABEL")
+
+    outcomes = read(account.store(), [by_id, current, by_stage, other])
+
+    assert [value_of(outcomes[ref]) for ref in (by_id, current, by_stage, other)] == [b"one", b"two", b"one", b"o"]
+    assert account.operations() == [BATCH, GET, GET]
+    assert {entry.version for entry in account.requests()} == {"", first, "MY-LABEL"}
+
+
+def test_the_current_stage_spelled_out_is_the_same_object(account: Account) -> None:
+    assert account.store().canonical(account.ref("a", "AWSCURRENT")) == account.ref("a")
+
+
+def test_arns_in_full_and_without_their_suffix_are_read_like_names(account: Account) -> None:
+    account.put("by-arn", "v")
+    full = account.moto.arn(account.prefix + "by-arn")
+    refs = [RemoteRef("aws-eu", full), RemoteRef("aws-eu", full[:-7]), account.ref("by-arn")]
+
+    assert [value_of(outcome) for outcome in read(account.store(), refs).values()] == [b"v"] * 3
+    assert [value_of(read_one(account.store(), ref)) for ref in refs] == [b"v"] * 3
+
+
+def test_what_a_batch_lists_as_an_error_is_classed_for_its_secret_alone(account: Account) -> None:
+    for name in ("good", "broken", "forbidden", "leaving"):
+        account.put(name, "v")
+    account.moto.put_without_value(account.prefix + "hollow")
+    account.fault("decryption", "broken")
+    account.fault("denied", "forbidden", operation=BATCH)
+    account.moto.delete(account.prefix + "leaving", recovery_days=7)
+    names = ("good", "broken", "forbidden", "leaving", "hollow", "nowhere")
+
+    outcomes = read(account.store(), [account.ref(name) for name in names])
+
+    assert value_of(outcomes[account.ref("good")]) == b"v"
+    assert {name: verdict(outcomes[account.ref(name)]) for name in names[1:]} == {
+        "broken": ("unusable", "decryption-failed"),
+        "forbidden": ("denied", "permission-denied"),
+        "leaving": ("unusable", "scheduled-deletion"),
+        "hollow": ("unusable", "no-value"),
+        "nowhere": ("absent", "not-found"),
+    }
+    assert account.operations() == [BATCH, DESCRIBE, DESCRIBE]
+
+
+def test_an_error_that_decides_nothing_and_an_omitted_id_are_read_singly(account: Account) -> None:
+    for name in ("a", "failing", "omitted"):
+        account.put(name, name)
+    account.fault("internal", "failing", operation=BATCH)
+    account.fault("omitted", "omitted")
+
+    outcomes = read(account.store(), [account.ref(name) for name in ("a", "failing", "omitted")])
+
+    assert [value_of(outcome) for outcome in outcomes.values()] == [b"a", b"failing", b"omitted"]
+    assert account.operations() == [BATCH, GET, GET]
+
+
+def test_a_code_nobody_knows_is_unavailable_and_stops_nobody_else(account: Account) -> None:
+    account.put("odd", "v")
+    account.put("fine", "v")
+    account.fault("error", "odd", code="SomethingNewException", times=0)
+
+    outcomes = read(account.store(), [account.ref("odd"), account.ref("fine")])
+
+    assert verdict(outcomes[account.ref("odd")]) == ("unavailable", "unexpected-answer")
+    assert value_of(outcomes[account.ref("fine")]) == b"v"
+
+
+def test_an_identity_that_may_not_batch_reads_singly_and_asks_no_second_time(account: Account) -> None:
+    refs = [account.ref("a"), account.ref("b")]
+    account.put("a", "1")
+    account.put("b", "2")
+    account.fault("denied", operation=BATCH, times=0)
+    provider = account.store()
+
+    assert [value_of(outcome) for outcome in read(provider, refs).values()] == [b"1", b"2"]
+    assert [value_of(outcome) for outcome in read(provider, refs).values()] == [b"1", b"2"]
+
+    assert account.operations() == [BATCH, GET, GET, GET, GET]
+
+
+def test_after_a_new_login_batches_are_tried_again(account: Account) -> None:
+    refs = [account.ref("a"), account.ref("b")]
+    account.put("a", "1")
+    account.put("b", "2")
+    account.fault("denied", operation=BATCH)
+    provider = account.store()
+    read(provider, refs)
+
+    provider.relogin()
+    read(provider, refs)
+
+    assert account.operations() == [BATCH, GET, GET, BATCH]
+
+
+def test_one_secret_that_spoils_a_batch_leaves_the_others_readable(account: Account) -> None:
+    account.put("a", "1")
+    account.put("b", "2")
+    account.fault("error", code="InvalidParameterException", operation=BATCH)
+
+    assert [value_of(o) for o in read(account.store(), [account.ref("a"), account.ref("b")]).values()] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("names", [["lost"], ["lost", "here"]], ids=["singly", "batched"])
+def test_absence_needs_describe_to_say_so_too(account: Account, names: list[str]) -> None:
+    account.put("here", "v")
+    outcomes = read(account.store(), [account.ref(name) for name in names])
+    assert verdict(outcomes[account.ref("lost")]) == ("absent", "not-found")
+    assert account.operations()[-1] == DESCRIBE
+
+
+@pytest.mark.parametrize("names", [["lost"], ["lost", "here"]], ids=["singly", "batched"])
+def test_without_the_right_to_describe_nothing_is_absent(account: Account, names: list[str]) -> None:
+    account.put("here", "v")
+    account.fault("denied", operation=DESCRIBE)
+    outcomes = read(account.store(), [account.ref(name) for name in names])
+    assert verdict(outcomes[account.ref("lost")]) == ("unusable", "absence-unproven")
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("throttle", ("throttled", "throttled")),
+        ("internal", ("unavailable", "server-error")),
+        ("expired", ("denied", "credential-expired")),
+    ],
+)
+def test_a_describe_that_fails_otherwise_proves_nothing(
+    account: Account, fault: str, expected: tuple[str, str]
+) -> None:
+    account.fault(fault, operation=DESCRIBE)
+    assert verdict(read_one(account.store(), account.ref("lost"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"), [("", "no-value"), (str(uuid4()), "no-such-version"), ("AWSPENDING", "no-such-stage")]
+)
+def test_a_secret_without_the_value_asked_for_is_unusable_not_absent(
+    account: Account, version: str, reason: str
+) -> None:
+    account.put("mid-rotation", "v")
+    account.fault("no-value", "mid-rotation")
+    assert verdict(read_one(account.store(), account.ref("mid-rotation", version))) == ("unusable", reason)
+
+
+@pytest.mark.parametrize("version", ["", "AWSPREVIOUS"])
+def test_a_secret_scheduled_for_deletion_is_unusable(account: Account, version: str) -> None:
+    account.put("leaving", "v")
+    account.put("leaving", "w")
+    account.fault("pending-deletion", "leaving", times=0)
+    assert verdict(read_one(account.store(), account.ref("leaving", version))) == ("unusable", "scheduled-deletion")
+
+
+def test_a_deletion_date_says_pending_where_the_read_said_not_found(account: Account) -> None:
+    account.put("leaving", "v")
+    account.fault("not-found", "leaving", operation=GET)
+    account.fault("pending-deletion", "leaving", operation=DESCRIBE)
+    assert verdict(read_one(account.store(), account.ref("leaving"))) == ("unusable", "scheduled-deletion")
+
+
+def test_throttling_is_the_stores_and_carries_the_wait_asked_for(account: Account) -> None:
+    refs = [account.ref("a"), account.ref("b"), account.ref("a", "AWSPREVIOUS")]
+    account.fault("throttle", retry_after="7")
+
+    outcomes = list(read(account.store(), refs).values())
+
+    assert [verdict(outcome) for outcome in outcomes] == [("throttled", "throttled")] * 3
+    assert all(isinstance(o, Failure) and o.scope == "store" and o.retry_after == 7.0 for o in outcomes)
+    assert account.operations() == [BATCH]
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]], ids=["singly", "batched"])
+def test_an_answer_about_another_secret_is_not_taken(account: Account, names: list[str]) -> None:
+    for name in names:
+        account.put(name, name)
+    account.fault("wrong-secret", "a", times=0)
+    outcomes = read(account.store(), [account.ref(name) for name in names])
+    assert verdict(outcomes[account.ref("a")]) == ("malformed", "answer-for-another-secret")
+
+
+def test_a_value_that_is_missing_from_a_good_answer_is_malformed(account: Account) -> None:
+    account.put("a", "v")
+    account.fault("empty", "a")
+    assert verdict(read_one(account.store(), account.ref("a"))) == ("malformed", "answer-incomplete")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "expected"),
+    [
+        ("html", 200, ("malformed", "answer-unreadable")),
+        ("html", 404, ("unavailable", "unexpected-answer")),
+        ("html", 403, ("unavailable", "unexpected-answer")),
+        ("html", 502, ("unavailable", "server-error")),
+        ("huge", 200, ("malformed", "answer-too-large")),
+    ],
+)
+def test_an_answer_that_is_not_the_services_is_data_and_never_absent(
+    account: Account, kind: str, status: int, expected: tuple[str, str]
+) -> None:
+    account.put("a", "v")
+    account.fault(kind, status=status)
+    assert verdict(read_one(account.store(), account.ref("a"))) == expected
+
+
+@pytest.mark.parametrize("kind", ["reset", "cut"])
+def test_a_connection_that_breaks_is_unavailable(account: Account, kind: str) -> None:
+    account.put("a", "v")
+    account.fault(kind)
+    assert verdict(read_one(account.store(), account.ref("a")))[0] == "unavailable"
+
+
+@pytest.mark.parametrize("kind", ["html", "reset"])
+def test_a_broken_batch_is_not_followed_by_twenty_single_reads(account: Account, kind: str) -> None:
+    account.fault(kind, status=200)
+    outcomes = read(account.store(), [account.ref(f"s{number}") for number in range(20)])
+    assert {verdict(outcome)[0] for outcome in outcomes.values()} < {"malformed", "unavailable"}
+    assert account.operations() == [BATCH]
+
+
+def test_a_server_that_hangs_ends_the_whole_group_in_time(account: Account) -> None:
+    account.fault("hang", times=0)
+    provider = account.store(timeouts=Timeouts(read=0.2, total=0.3))
+    refs = [account.ref(f"s{number}", "AWSPREVIOUS") for number in range(5)]
+
+    began = time.monotonic()
+    outcomes = read(provider, refs)
+
+    assert time.monotonic() - began < 5
+    assert [verdict(outcome) for outcome in outcomes.values()] == [("unavailable", "timeout")] * 5
+    assert account.operations() == [GET]
+
+
+def test_the_calls_deadline_binds_a_request_more_than_the_stores_timeouts(account: Account) -> None:
+    account.fault("hang", times=0)
+    provider = account.store()
+    began = time.monotonic()
+    assert verdict(read_one(provider, account.ref("a"), Budget(seconds=0.3))) == ("unavailable", "timeout")
+    assert time.monotonic() - began < 5
+
+
+def test_a_used_up_budget_passes_through(account: Account) -> None:
+    with pytest.raises(CallAborted):
+        read_one(account.store(), account.ref("a"), Budget(allowed=0))
+    with pytest.raises(CallAborted):
+        read_one(account.store(), account.ref("lost"), Budget(allowed=1))
+    assert account.operations() == [GET]
+
+
+def test_nobody_listening_is_unavailable(account: Account) -> None:
+    provider = account.store(endpoint="http://127.0.0.1:9")
+    assert verdict(read_one(provider, account.ref("a")))[0] == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("fault", "offset", "reason", "stale"),
+    [
+        ("expired", 0.0, "credential-expired", True),
+        ("unknown-client", 0.0, "credential-invalid", True),
+        ("bad-signature", 0.0, "signature-rejected", True),
+        ("bad-signature", 400.0, "clock", False),
+        ("expired", -400.0, "clock", False),
+        ("denied", 0.0, "permission-denied", False),
+    ],
+)
+def test_a_refused_identity_says_what_may_mend_it(
+    account: Account, fault: str, offset: float, reason: str, *, stale: bool
+) -> None:
+    account.fault(fault, date_offset=offset)
+    outcome = read_one(account.store(), account.ref("a"))
+    assert isinstance(outcome, Failure)
+    assert (verdict(outcome), outcome.stale_credential) == (("denied", reason), stale)
+
+
+def test_many_threads_share_one_client(account: Account) -> None:
+    for number in range(8):
+        account.put(f"s{number}", str(number))
+    provider = account.store()
+    with ThreadPoolExecutor(8) as pool:
+        read_all = pool.map(lambda number: read_one(provider, account.ref(f"s{number}")), range(8))
+    assert [value_of(outcome) for outcome in read_all] == [str(number).encode() for number in range(8)]
+
+
+def test_requests_name_syncd(account: Account) -> None:
+    read_one(account.store(), account.ref("a"))
+    assert "syncd" in account.requests()[0].user_agent
+
+
+def test_a_closed_store_can_be_closed_again(account: Account) -> None:
+    provider = account.store()
+    read_one(provider, account.ref("a"))
+    provider.close()
+    provider.close()
+
+
+def test_the_server_itself_keeps_the_limit_of_twenty(account: Account) -> None:
+    """What the fixture promises: moto alone would take a twenty-first id."""
+    provider = account.store()
+    found = provider._service.ask("BatchGetSecretValue", {"SecretIdList": [f"s{n}" for n in range(21)]}, Budget())
+    assert getattr(found, "code", None) == "InvalidParameterException"
+
+
+def test_batches_are_tried_again_ten_minutes_after_they_were_refused(account: Account) -> None:
+    now = [1000.0]
+    provider = account.store(clock=lambda: now[0])
+    refs = [account.ref("a"), account.ref("b")]
+    account.fault("denied", operation=BATCH, times=0)
+    batches = []
+    for seconds in (0.0, 599.0, 2.0):
+        now[0] += seconds
+        read(provider, refs)
+        batches.append(account.operations().count(BATCH))
+    assert batches == [1, 1, 2]
