@@ -28,7 +28,7 @@ from urllib3.exceptions import (
 )
 
 from syncd.fetch.connection import POOLS, bind
-from syncd.model.reference import Failure, FailureClass
+from syncd.model.reference import Failure, FailureClass, Scope
 from syncd.model.store import Timeouts, Tls
 
 BODY_LIMIT: Final = 2 * 1024 * 1024
@@ -43,6 +43,17 @@ _VERIFY_REASONS: Final = {
     64: "certificate-wrong-name",
 }
 """By OpenSSL's X509_V_ERR_ codes (62 a name, 64 an address that does not match); the rest is an untrusted chain."""
+_NO_CONNECTION: Final = frozenset(
+    {
+        "address-unusable",
+        "connect-timeout",
+        "connection-refused",
+        "name-not-resolved",
+        "proxy-failed",
+        "tls-failed",
+        "tls-files-unusable",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,10 @@ class TransportError(Exception):
         """Say it as an outcome, for the store at `address`."""
         if self.malformed:
             return Failure(FailureClass.MALFORMED, self.reason, f"{address} answered with a body that cannot be used")
-        return Failure(FailureClass.UNAVAILABLE, self.reason, f"{address} cannot be reached ({self.reason})")
+        # Without a connection every reference fares alike; one that was lost, or is slow, may be this request's own.
+        scope: Scope = "store" if self.reason in _NO_CONNECTION or self.reason.startswith("certificate-") else "ref"
+        message = f"{address} cannot be reached ({self.reason})"
+        return Failure(FailureClass.UNAVAILABLE, self.reason, message, scope=scope)
 
 
 class Transport:

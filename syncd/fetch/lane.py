@@ -15,7 +15,7 @@ from typing import Final, Literal
 from syncd.fetch.breaker import Breaker
 from syncd.fetch.call import CallRecord, StoreCall, ask, count_outcomes
 from syncd.fetch.pacer import Logins, Pacer
-from syncd.fetch.retry import TIMEOUTS, Sign, asked_to_wait, is_store_wide, next_try, not_answering, pause, sign
+from syncd.fetch.retry import Sign, asked_to_wait, is_store_wide, is_timeout, next_try, not_answering, pause, sign
 from syncd.fetch.seam import Provider
 from syncd.fetch.share import Answers, Job, MakeCondition, Queue, Share
 from syncd.model.reference import Failure, Outcome, RemoteRef
@@ -229,7 +229,7 @@ class Lane:
         if wide is not None:
             return self._meet_store_wide(job, answers, wide, now=now, probing=probing)
         flushed: list[Delivery] = []
-        if any(failure.reason in TIMEOUTS for failure in failed.values()):
+        if any(is_timeout(failure) for failure in failed.values()):
             if probing or self._breaker.state(now) == "closed":
                 self._breaker.failed(now)
             if self._breaker.state(now) == "open":

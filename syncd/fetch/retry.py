@@ -14,8 +14,6 @@ BASE_SECONDS: Final = 1.0
 CAP_SECONDS: Final = 60.0
 SERVER_PACED: Final = (1.0, 600.0)
 """Seconds that a store may ask us to wait; what lies outside is a mistake or a date in 2090."""
-TIMEOUTS: Final = frozenset({"timeout", "read-timeout", "connect-timeout"})
-"""Reasons that say that nothing came at all."""
 
 _REPEATABLE: Final = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED, FailureClass.MALFORMED})
 _REFUSING: Final = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
@@ -37,7 +35,7 @@ def sign(outcome: Outcome) -> Sign:
     if not isinstance(outcome, Failure):
         return Sign.ALIVE
     if outcome.cls in _REFUSING:
-        return Sign.TROUBLE if is_store_wide(outcome) or outcome.reason in TIMEOUTS else Sign.NEUTRAL
+        return Sign.TROUBLE if is_store_wide(outcome) or is_timeout(outcome) else Sign.NEUTRAL
     if outcome.scope == "store" or outcome.cls is FailureClass.MALFORMED:
         return Sign.NEUTRAL
     return Sign.ALIVE
@@ -46,6 +44,11 @@ def sign(outcome: Outcome) -> Sign:
 def is_store_wide(failure: Failure) -> bool:
     """Tell whether every other reference would fare alike. Being told to slow down always means the whole store."""
     return failure.scope == "store" or failure.cls is FailureClass.THROTTLED
+
+
+def is_timeout(failure: Failure) -> bool:
+    """Tell whether nothing came at all: `timeout`, and what adapters call by a longer name, such as `login-timeout`."""
+    return failure.reason.endswith("timeout")
 
 
 def server_paced(seconds: float) -> float:

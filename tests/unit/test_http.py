@@ -345,3 +345,17 @@ def test_no_proxy_of_the_environment_is_used(make: Make, monkeypatch: pytest.Mon
         monkeypatch.setenv("HTTP_PROXY", proxy.address)
         monkeypatch.setenv("http_proxy", proxy.address)
         assert make().request("GET", f"{wire.address}/").body == b"straight"
+
+
+@pytest.mark.parametrize(
+    ("reason", "scope"),
+    [
+        ("connection-refused", "store"),
+        ("name-not-resolved", "store"),
+        ("certificate-expired", "store"),
+        ("timeout", "ref"),
+        ("connection-lost", "ref"),
+    ],
+)
+def test_without_a_connection_the_whole_store_fails(reason: str, scope: str) -> None:
+    assert TransportError(reason).failure("https://vault").scope == scope
