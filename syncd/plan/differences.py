@@ -174,7 +174,7 @@ def _by_object(sources: tuple[SourceVersion, ...], formerly: Mapping[str, str]) 
 
 
 def _newly(names: tuple[str, ...], wanted: Mapping[str, str], ours: frozenset[str]) -> bool:
-    return any((name in wanted) != (name in ours) for name in names if name not in MARK_LABELS)
+    return any((name in wanted) != (name in ours) for name in names)
 
 
 def _kept_keys(live: LiveSecret, mark: Mark | None, content: Content) -> dict[str, SecretValue]:

@@ -56,6 +56,12 @@ def test_the_limit_is_a_share_of_the_stores_mappings_at_least_one_and_at_most_te
     assert outcomes == "." * passing + "h" * (12 - passing)
 
 
+def test_a_share_is_whole_where_binary_fractions_fall_short() -> None:
+    rules = Rules(max_deletes_percent=0.57, max_deletes_count=100)
+
+    assert _outcomes(*(_change(number) for number in range(58)), count=10_000, rules=rules) == "." * 57 + "h"
+
+
 def test_deletions_replacements_and_key_removals_count_and_nothing_else_does() -> None:
     harmless = [_change(0, Action.CREATE), _change(1, Action.UPDATE, removed=False), _change(2, Action.UNREADABLE)]
 

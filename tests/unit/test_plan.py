@@ -352,6 +352,14 @@ def test_other_keys_labels_or_annotations_in_the_mapping_are_a_changed_mapping()
     assert "old" not in change.desired.annotations
 
 
+def test_a_label_that_the_mapping_no_longer_sets_leaves() -> None:
+    change = decide(mapping(), content(labels={}), written())
+
+    assert (*_is(change), change.labels) == ("update", "mapping-changed", ("env",))
+    assert change.desired is not None
+    assert "env" not in change.desired.labels
+
+
 def test_becoming_immutable_is_a_changed_mapping() -> None:
     change = decide(mapping(immutable=True), content(immutable=True), written())
 

@@ -49,6 +49,7 @@ def test_a_lost_inventory_is_rebuilt_from_what_is_proven() -> None:
     assert _before(Inventory(), _plan(mapping(), content(), written())) == KNOWN
     assert _before(Inventory(), _plan(mapping(), content(), foreign())) is None
     assert _before(Inventory(), _plan(mapping(), refusal(), written())) == KNOWN
+    assert _before(Inventory(), _plan(mapping(tenant="blue"), content(), written())) is None
 
 
 def test_an_entry_goes_over_to_this_configuration_with_a_write_or_when_taken_over() -> None:
@@ -77,6 +78,19 @@ def test_removals_are_counted_before_and_forgotten_after() -> None:
     assert after_removals(before, [ORPHAN]) is None
 
 
+def test_what_is_about_to_go_is_not_recorded_first() -> None:
+    plan = _plan(mapping(when_source_gone="delete"), refusal(), written(), prune=True)
+
+    assert _before(Inventory(), plan) == Inventory({}, (Removal(NOW, "", REF.store, 1),))
+
+
+def test_orphans_of_another_configuration_stay_its_own_even_when_taken_over() -> None:
+    theirs = ENTRY._replace(configuration="/other.yaml")
+    plan = make_plan([], {}, instance=ME, rules=Rules(prune=True), orphans=[(theirs, written())])
+
+    assert _before(Inventory({SECRET: theirs}), plan, take_over=True) is None
+
+
 def test_key_removals_are_counted_and_the_entry_stays() -> None:
     live = written(built=content({"password": "s3cret", "old": "x"}))
     plan = _plan(mapping(), content(), live)
@@ -101,7 +115,7 @@ def test_gone_and_foreign_orphans_leave_with_the_next_save() -> None:
     writing = make_plan([(mapping(), content())], {}, instance=ME, rules=Rules(), orphans=orphans)
 
     assert before_writes(inventory, quiet, instance=ME, now=NOW, gone={lost.key}) is None
-    assert before_writes(inventory, writing, instance=ME, now=NOW, gone={lost.key}) == KNOWN
+    assert before_writes(inventory, writing, instance=ME, now=NOW, gone={lost.key, SECRET}) == KNOWN
 
 
 def test_only_what_the_inventory_knows_is_read_before_a_write() -> None:
