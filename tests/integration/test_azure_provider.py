@@ -407,7 +407,7 @@ def test_a_challenge_for_another_tenant_is_denied(tmp_path: Path) -> None:
         ("hang", (UNAVAILABLE, "timeout")),
         ("drip", (UNAVAILABLE, "timeout")),
         ("reset", (UNAVAILABLE, "connection-lost")),
-        ("cut", (UNAVAILABLE, "connection-lost")),
+        ("cut", (UNAVAILABLE, "answer-cut-short")),
         ("foreign_404", (UNAVAILABLE, "foreign-not-found")),
         ("status", (UNAVAILABLE, "server-error")),
         ("redirect", (UNAVAILABLE, "redirected")),
