@@ -7,8 +7,11 @@ look-alike or decomposed letter is refused too. Each check gives what is wrong, 
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
+_REPEATED: Final = 4_096
+"""How many answers are kept: ten thousand mappings use a few dozen different keys."""
 _LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -60,6 +63,7 @@ def is_dns_subdomain(name: str) -> bool:
     return len(name) <= SUBDOMAIN_LENGTH and _SUBDOMAIN.fullmatch(name) is not None
 
 
+@lru_cache(_REPEATED)
 def is_data_key(key: str) -> bool:
     """Tell whether `key` may be a key of a Secret: no path when it is mounted as a file."""
     return _DATA_KEY.fullmatch(key) is not None and key != "." and not key.startswith("..")
@@ -80,6 +84,7 @@ def has_control(value: str) -> bool:
     return _CONTROL.search(value) is not None
 
 
+@lru_cache(_REPEATED)
 def label_key(key: str, *, secret_type: str = "") -> str:
     """Say what is wrong with the key of a label or annotation on a Secret of `secret_type`."""
     prefix, slash, name = key.rpartition("/")
@@ -101,6 +106,7 @@ def label_value(value: str) -> str:
     return ""
 
 
+@lru_cache(_REPEATED)
 def full_type(name: str) -> str | None:
     """Give the Kubernetes name of a Secret type, or None where `name` is none."""
     if name in SHORT_TYPES:

@@ -61,12 +61,20 @@ class Catalogue:
     _queries: dict[str, str] = field(default_factory=dict)
 
     def canonical(self, ref: RemoteRef) -> RemoteRef | Problem:
-        """Give the one name of the object, asked once for each spelling."""
+        """Give the one name of the object, or why `ref` names none; found out once for each spelling."""
         found = self._known.get(ref)
         if found is None:
-            ask = self.providers[ref.store]
-            found = self._known[ref] = ref if ask is None else ask(ref)
+            found = self._known[ref] = self._look_up(ref)
         return found
+
+    def _look_up(self, ref: RemoteRef) -> RemoteRef | Problem:
+        if ref.store not in self.providers:
+            return self.unknown(ref.store)
+        if not ref.key or len(ref.key) > LONGEST_KEY or any(map(has_control, ref)):
+            hint = f"1 to {LONGEST_KEY} characters, none of them a control character"
+            return Problem((), "not the name of an object", hint)
+        ask = self.providers[ref.store]
+        return ref if ask is None else ask(ref)
 
     def unknown(self, store: str) -> Problem:
         """Say that there is no store of that name; an empty one was named nowhere."""
@@ -89,7 +97,7 @@ Report = list[Problem]
 
 
 def source(
-    written: DataShape | Text, path: Path, *, store: str | None, catalogue: Catalogue, report: Report
+    written: DataShape | Text, path: Path, *, store: str, catalogue: Catalogue, report: Report
 ) -> DataSource | None:
     """Give what the value of one key is made of, or None where a problem was reported."""
     if isinstance(written, DataShape):
@@ -103,12 +111,15 @@ def source(
     if sharp and not wanted:
         report.append(Problem(path, "nothing after the #", "write KEY#PROPERTY, or KEY alone for the whole value"))
         return None
-    found = _reference(RemoteRef(store or "", key), path, catalogue=catalogue, report=report)
-    return None if found is None else Selection(found, wanted or None)
+    found = catalogue.canonical(RemoteRef(store, key))
+    if isinstance(found, Problem):
+        report.append(found.under(*path))
+        return None
+    return Selection(found, wanted or None)
 
 
 def selection(
-    written: ReferenceShape, path: Path, *, store: str | None, catalogue: Catalogue, report: Report
+    written: ReferenceShape, path: Path, *, store: str, catalogue: Catalogue, report: Report
 ) -> Selection | None:
     """Give the selection that a long form asks for, or None where a problem was reported."""
     before = len(report)
@@ -124,40 +135,25 @@ def selection(
         report.append(Problem((*path, "key"), "missing", "name the object in the store"))
         return None
     wanted = RemoteRef(
-        text(written.store) if written.store is not None else store or "",
+        text(written.store) if written.store is not None else store,
         text(written.key),
         "" if written.version is None else text(written.version),
         "" if written.mount is None else text(written.mount),
     )
-    found = _reference(wanted, path, catalogue=catalogue, report=report)
-    if found is None or len(report) > before:
+    found = catalogue.canonical(wanted)
+    if isinstance(found, Problem):
+        report.append(found.under(*path))
+        return None
+    if len(report) > before:
         return None
     wanted_property = None if written.property is None else text(written.property)
     return Selection(found, wanted_property, query, written.decode, written.optional)
 
 
-def extract(
-    written: ExtractShape, path: Path, *, store: str | None, catalogue: Catalogue, report: Report
-) -> Extract | None:
+def extract(written: ExtractShape, path: Path, *, store: str, catalogue: Catalogue, report: Report) -> Extract | None:
     """Give an entry of `dataFrom`, or None where a problem was reported."""
     found = selection(written, path, store=store, catalogue=catalogue, report=report)
     return None if found is None else Extract(found, written.overrides)
-
-
-def _reference(wanted: RemoteRef, path: Path, *, catalogue: Catalogue, report: Report) -> RemoteRef | None:
-    """Check the names of an object and give it its one name."""
-    if wanted.store not in catalogue.providers:
-        report.append(catalogue.unknown(wanted.store).under(*path))
-        return None
-    if not wanted.key or len(wanted.key) > LONGEST_KEY or any(map(has_control, wanted)):
-        hint = f"1 to {LONGEST_KEY} characters, none of them a control character"
-        report.append(Problem(path, "not the name of an object", hint))
-        return None
-    found = catalogue.canonical(wanted)
-    if isinstance(found, Problem):
-        report.append(found.under(*path))
-        return None
-    return found
 
 
 def _query_mistake(expression: str) -> str:

@@ -17,6 +17,8 @@ Tree: TypeAlias = bool | int | str | list["Tree"] | dict[str, "Tree"] | None
 
 def text(value: Text) -> str:
     """Give the source text of a scalar that a text field holds: `8` for 8, `true` for True."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

@@ -14,6 +14,7 @@ from yaml.events import (
     DocumentStartEvent,
     Event,
     MappingStartEvent,
+    NodeEvent,
     ScalarEvent,
 )
 from yaml.reader import ReaderError
@@ -107,39 +108,42 @@ class _Builder:
         fields: dict[str, Tree] | None = None  # the mapping being filled; None while `items` is
         items = self.root
         key: str | None = None  # whose value comes next
+        above, maybe_more = self._above, _FIRST
+        in_top = False  # is this the list or mapping of a top-level field?
         spellings: dict[str, str] = {}  # one object for each: a file repeats a dozen keys
         while (event := next_event()) is not None:
             if isinstance(event, ScalarEvent):
                 value = event.value
                 if event.anchor is not None or event.tag is not None:
                     self._refuse(event, fields, items, key)
+                if key is not None and fields is not None:
+                    fields[key] = value if event.style or value[:1] not in maybe_more else _scalar(value)
+                    key = None
+                    continue
+                if in_top:
+                    self._mark(event)
                 if fields is None:
-                    if len(self._above) == _IN_TOP:
-                        self._mark(event)
-                    items.append(value if event.style or value[:1] not in _FIRST else _scalar(value))
-                elif key is None:
-                    if len(self._above) == _IN_TOP:
-                        self._mark(event)
+                    items.append(value if event.style or value[:1] not in maybe_more else _scalar(value))
+                else:
                     key = spellings.setdefault(value, value)
                     if key in fields or key in _ODD_KEYS:
                         self._check_key(event, fields, key)
-                else:
-                    fields[key] = value if event.style or value[:1] not in _FIRST else _scalar(value)
-                    key = None
             elif isinstance(event, CollectionStartEvent):
                 self._check_start(event, fields, items, key)
                 inner: dict[str, Tree] | list[Tree] = {} if isinstance(event, MappingStartEvent) else []
-                if fields is None:
-                    if len(self._above) == _IN_TOP:
+                if key is not None and fields is not None:
+                    fields[key] = inner
+                else:
+                    if in_top:
                         self._mark(event)
                     items.append(inner)
-                elif key is not None:
-                    fields[key] = inner
-                self._above.append((fields, items, key))
+                above.append((fields, items, key))
+                in_top = len(above) == _IN_TOP
                 fields, items = (inner, items) if isinstance(inner, dict) else (None, inner)
                 key = None
             elif isinstance(event, CollectionEndEvent):
-                fields, items, _ = self._above.pop()
+                fields, items, _ = above.pop()
+                in_top = len(above) == _IN_TOP
                 key = None
             elif isinstance(event, AliasEvent):
                 self._note(event, self._path(fields, items, key), "aliases are not supported", _DEFAULTS)
@@ -164,18 +168,20 @@ class _Builder:
             path.append(len(items)) if fields is None else path.extend(() if key is None else (key,))
         return tuple(path)
 
-    def _check_key(self, event: Event, fields: dict[str, Tree], key: str) -> None:
+    def _check_key(self, event: ScalarEvent, fields: dict[str, Tree], key: str) -> None:
         path = self._path(fields, [], key)
         if key in fields:
             self._note(event, path, "this key stands here twice", "remove one of them")
-        elif getattr(event, "style", ""):
+        elif event.style:
             return
         elif key == "<<":
             self._note(event, path, "merge keys are not supported", _DEFAULTS)
         elif not key:
             self._note(event, path[:-1], "a key is empty", "write it before the colon")
 
-    def _check_start(self, event: Event, fields: dict[str, Tree] | None, items: list[Tree], key: str | None) -> None:
+    def _check_start(
+        self, event: CollectionStartEvent, fields: dict[str, Tree] | None, items: list[Tree], key: str | None
+    ) -> None:
         if fields is not None and key is None:
             self._note(event, self._path(fields, items, None), "a key must be text", "write a word before the colon")
             raise _Stop
@@ -184,13 +190,14 @@ class _Builder:
                 event, self._path(fields, items, key), f"nested deeper than {MAX_DEPTH} levels", "write it flatter"
             )
             raise _Stop
-        self._refuse(event, fields, items, key)
+        if event.anchor is not None or event.tag is not None:
+            self._refuse(event, fields, items, key)
 
-    def _refuse(self, event: Event, fields: dict[str, Tree] | None, items: list[Tree], key: str | None) -> None:
+    def _refuse(self, event: NodeEvent, fields: dict[str, Tree] | None, items: list[Tree], key: str | None) -> None:
         """Note an anchor or a tag."""
-        if getattr(event, "anchor", None) is not None:
+        if event.anchor is not None:
             self._note(event, self._path(fields, items, key), "anchors are not supported", _DEFAULTS)
-        if getattr(event, "tag", None) is not None:
+        if isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag is not None:
             self._note(event, self._path(fields, items, key), "tags are not supported", "put text in quotes instead")
 
     def _check_document(self, event: Event) -> None:
