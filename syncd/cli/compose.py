@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from syncd.cli.stop import CONFIGURATION, USAGE, Stop
-from syncd.config import ConfigurationError, load
+from syncd.config.files import ConfigurationError
+from syncd.config.load import load
 from syncd.config.settings import Configuration, DirectoryTarget, Guards, KubernetesTarget, TargetSettings
 from syncd.config.settings import Home as HomeSettings
 from syncd.fetch.call import CallRecord
