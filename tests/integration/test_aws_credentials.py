@@ -25,7 +25,7 @@ def account(moto: Moto, tmp_path: Path) -> Account:
 
 
 class _Metadata(BaseHTTPRequestHandler):
-    """A container's credential endpoint."""
+    """A container's credential endpoint, and an STS that gives nobody a role."""
 
     server: "MetadataServer"
 
@@ -39,6 +39,14 @@ class _Metadata(BaseHTTPRequestHandler):
         }
         body = json.dumps(granted).encode()
         self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """Refuse a role, as STS does."""
+        body = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>canary-words</Message></Error></ErrorResponse>"
+        self.send_response(403)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -95,6 +103,10 @@ def test_a_static_key_is_used_whatever_the_environment_says(
     broken = account.folder / "broken"
     broken.write_text("[this is no configuration")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
+    monkeypatch.setenv("HOME", str(account.folder))
+    (account.folder / ".aws").mkdir()
+    for name in ("config", "credentials"):
+        (account.folder / ".aws" / name).write_text("[this is no configuration")
     monkeypatch.setenv("AWS_PROFILE", "nowhere")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -204,6 +216,24 @@ def test_a_web_identitys_login_goes_to_the_stores_sts_and_is_spent(
     assert value_of(outcome) == b"v"
     assert "AssumeRoleWithWebIdentity" in [entry.operation for entry in account.moto.requests(mark)]
     assert call.spent == 2
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_web_identity_that_gets_no_role_is_the_stores_failure(
+    account: Account, metadata: MetadataServer, monkeypatch: pytest.MonkeyPatch, *, reachable: bool
+) -> None:
+    token = account.folder / "token"
+    token.write_text("a.web.identity")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/syncd")
+    sts = metadata.address if reachable else "http://127.0.0.1:9"
+
+    outcome = read_one(account.store({"default": {}}, stsEndpoint=sts), account.ref("a"))
+
+    assert verdict(outcome)[0] == ("denied" if reachable else "unavailable")
+    assert not reachable or verdict(outcome)[1] == "login-refused"
+    assert "canary" not in repr(outcome)
+    assert (account.requests(), metadata.hits) == ([], 0)
 
 
 def test_making_a_store_imports_no_sdk() -> None:
