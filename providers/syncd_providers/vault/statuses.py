@@ -30,7 +30,6 @@ class _Reply(msgspec.Struct, frozen=True):
 
     errors: list[str] | None = None
     warnings: list[str] | None = None
-    data: msgspec.Raw | None = None
 
 
 _reply = msgspec.json.Decoder(_Reply)
