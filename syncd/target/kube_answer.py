@@ -56,9 +56,9 @@ def translated(error: Exception) -> CallFailed:
         cause = cause.__cause__ or cause.__context__
     kinds: tuple[tuple[type[Exception], str, bool], ...] = (
         (NameResolutionError, "name-not-resolved", False),
+        (NewConnectionError, "connection-refused", False),  # a ConnectTimeoutError to urllib3
         (ConnectTimeoutError, "connect-timeout", False),
         (ProxyError, "proxy-failed", False),
-        (NewConnectionError, "connection-refused", False),
         (ReadTimeoutError, "timeout", True),
         (TimeoutError, "timeout", True),
         (SSLError, "tls-failed", True),
