@@ -93,8 +93,6 @@ class Session:
         return made[1]
 
     def _failure(self, error: Exception, seen: Exchange) -> Failure:
-        if seen.aborted is not None:
-            raise seen.aborted from None
         if seen.error is not None:
             return seen.error.failure(seen.address)
         if isinstance(error, ValueError) and seen.answer is not None and seen.answer.status == 401:
