@@ -14,7 +14,7 @@ from syncd.fetch.reading import Reading
 from syncd.model.inventory import Entry, Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
-from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.reference import Failure, FailureClass, RemoteRef
 from syncd.model.secret import Built, Live, LiveSecret
 from syncd.plan.guards import TenantStore, guard, mappings_per_store, suspect_stores
 from syncd.plan.instance import Instance, Rules
@@ -51,6 +51,8 @@ class Seen:
     """How each source answered; None for a value."""
     confirmed_absent: frozenset[SecretKey] = frozenset()
     """Whose source was absent in a second look as well."""
+    suspect: frozenset[str] = frozenset()
+    """Stores on whose word nothing is removed."""
 
 
 def refs_of(mappings: Iterable[SecretMapping]) -> tuple[RemoteRef, ...]:
@@ -74,7 +76,8 @@ def see(
     outcomes = reading.outcomes(refs_of(mappings))
     wanted = tuple((mapping, build(mapping, outcomes)) for mapping in mappings)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
-    return Seen(wanted, live, known, _classes(outcomes))
+    classes = {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}
+    return Seen(wanted, live, known, classes, suspect=suspect_stores(classes))
 
 
 def look(readers: Mapping[str, TargetReader], keys: Iterable[SecretKey]) -> dict[SecretKey, Live]:
@@ -131,12 +134,17 @@ def plan(seen: Seen, standing: Standing, *, inventory: Inventory | None, target:
         confirmed_absent=seen.confirmed_absent,
         target=target,
     )
+    return held_back(made, seen, standing, inventory=inventory, now=now)
+
+
+def held_back(made: Plan, seen: Seen, standing: Standing, *, inventory: Inventory | None, now: float) -> Plan:
+    """Hold back the removals that a guard stops, by what the inventory counted in the last hour; again is harmless."""
     return guard(
         made,
         rules=standing.rules,
         removals=() if inventory is None else inventory.removals,
         mappings_per_store=standing.mappings_per_store,
-        suspect=suspect_stores(seen.classes),
+        suspect=seen.suspect,
         now=now,
     )
 
@@ -151,7 +159,3 @@ def second_look(seen: Seen, gateway: Gateway) -> Seen:
     outcomes = gateway.read(refs_of(again)).outcomes(refs_of(again))
     confirmed = removal_candidates((mapping, build(mapping, outcomes)) for mapping in again)
     return replace(seen, confirmed_absent=confirmed)
-
-
-def _classes(outcomes: Mapping[RemoteRef, Outcome]) -> dict[RemoteRef, FailureClass | None]:
-    return {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}

@@ -10,12 +10,13 @@ from threading import Event
 from typing import Final, TypeVar
 
 from syncd.ledger import Ledger
+from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey
 from syncd.model.plan import WRITES, Action, Change, OutcomeWord, Plan
-from syncd.model.secret import DesiredSecret, Live, LiveSecret, WriteFailure, WriteOutcome, Written
+from syncd.model.secret import DesiredSecret, Live, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
 from syncd.plan.inventory import after_removals, before_writes, lets_go
 from syncd.plan.planner import plan_one
-from syncd.reconcile import Seen, Standing, look
+from syncd.reconcile import Seen, Standing, held_back, look
 from syncd.target.seam import HomeFailure, Permit, Target
 from syncd.workers import run_each
 
@@ -55,8 +56,8 @@ class Writer:
 
     def carry_out(self, plan: Plan, seen: Seen, *, now: float, progress: Progress | None = None) -> Plan:
         """Write what the plan says and give it back with outcomes. `now`: wall-clock seconds, for the inventory."""
+        plan, failure = self._record_before(plan, seen, now)
         writes = plan.writes()
-        failure = self._record_before(plan, seen, now)
         if failure is not None:
             message = f"nothing was written: {failure.message}"
             return _with_outcomes(plan, {c.key: replace(c, outcome="failed", message=message) for c in writes})
@@ -78,21 +79,20 @@ class Writer:
         self._record_after(tuple(done.values()))
         return _with_outcomes(plan, done)
 
-    def _record_before(self, plan: Plan, seen: Seen, now: float) -> HomeFailure | None:
+    def _record_before(self, plan: Plan, seen: Seen, now: float) -> tuple[Plan, HomeFailure | None]:
+        """Have the inventory say what is about to be; its removals of this very moment hold back what is too much."""
         if self.ledger is None:
-            return None
-        gone = frozenset(entry.key for entry, live in seen.orphans if not isinstance(live, LiveSecret))
-        return self.ledger.record(
-            lambda inventory: before_writes(
-                inventory,
-                plan,
-                instance=self.standing.instance,
-                now=now,
-                gone=gone,
-                take_over=self.take_over,
-            ),
-            self.permit,
-        )
+            return plan, None
+        gone = frozenset(entry.key for entry, live in seen.orphans if isinstance(live, Missing))
+        instance, held = self.standing.instance, plan
+
+        def change(inventory: Inventory) -> Inventory | None:
+            nonlocal held
+            held = held_back(plan, seen, self.standing, inventory=inventory, now=now)
+            return before_writes(inventory, held, instance=instance, now=now, gone=gone, take_over=self.take_over)
+
+        failure = self.ledger.record(change, self.permit)
+        return held, failure
 
     def _record_after(self, done: Sequence[Change]) -> None:
         """Drop what was removed. A failure here is harmless: an entry too many is looked up and found missing."""

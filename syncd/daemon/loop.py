@@ -23,7 +23,9 @@ from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
+from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.report import PassReport
+from syncd.plan.guards import suspect_stores
 from syncd.reconcile import Standing, orphaned, plan, refs_of, see, worth_reading
 from syncd.target.seam import Target
 from syncd.writing import UntilStopped, Writer
@@ -87,11 +89,14 @@ class Loop:
         self._calendar = Calendar(work.mappings, self._called)
         self._report = StandingReport(log)
         self._wake = threading.Event()
+        self._lock = threading.Lock()
         self._arrived: deque[tuple[int, Sequence[SecretMapping], PassReport]] = deque()
         self._due: deque[SecretMapping] = deque()
         self._again: dict[SecretKey, SecretMapping] = {}
         self._retries: dict[SecretKey, float] = {}
         self._existing: set[SecretKey] = set()
+        self._classes: dict[RemoteRef, FailureClass | None] = {}
+        self._unread = set(refs_of(work.mappings))
         self._progress = _Progress(now, now)
         self._numbers = 0
         self._next_sweep = now
@@ -196,6 +201,7 @@ class Loop:
         # What was there without being ours is looked at, not tried to be made anew at every interval.
         look_at |= {mapping.key for mapping in members if mapping.key in self._existing}
         seen = see(members, reading, work.targets, look_at=sorted(look_at))
+        seen = replace(seen, suspect=self._suspect(seen.classes))
         made = plan(seen, work.standing, inventory=inventory, target="", now=self._wall())
         writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger)
         written = writer.carry_out(made, seen, now=self._wall())
@@ -204,6 +210,13 @@ class Loop:
             if cls is not None:
                 self._metrics.failed(ref.store, cls.value)
         return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
+
+    def _suspect(self, classes: Mapping[RemoteRef, FailureClass | None]) -> frozenset[str]:
+        """Name the stores on whose word nothing is removed: too much absent, or not read in full since the start."""
+        with self._lock:
+            self._classes.update(classes)
+            self._unread -= classes.keys()
+            return suspect_stores(self._classes) | {ref.store for ref in self._unread}
 
     def _sweep(self) -> PassReport:
         """Look at what is owned and wanted by nobody; it is kept and reported."""

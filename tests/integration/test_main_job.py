@@ -5,11 +5,9 @@ import secrets
 
 import pytest
 
-from tests.servers.kube import AuditEntry
 from tests.servers.world import World
 
 BINARY = bytes(range(256)) + b"\r\n\x00\xff\xfe"
-WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
 def fill(world: World) -> dict[str, bytes]:
@@ -45,10 +43,6 @@ def one_secret(world: World) -> dict[str, object]:
     }
 
 
-def of_syncd(entries: list[AuditEntry]) -> list[AuditEntry]:
-    return [entry for entry in entries if entry.user_agent.startswith("syncd/")]
-
-
 def test_one_secret_from_three_stores_is_shown_written_and_left_alone(world: World) -> None:
     expected = fill(world)
     world.configure([one_secret(world)])
@@ -56,7 +50,7 @@ def test_one_secret_from_three_stores_is_shown_written_and_left_alone(world: Wor
     mark = world.kube.mark()
     shown = json.loads(world.run("diff", "--format", "json", expect=1).stdout)
     assert shown["summary"]["create"] == 1
-    assert {entry.verb for entry in of_syncd(world.kube.audit(mark))} <= {"get", "list"}
+    assert {entry.verb for entry in world.asked(mark)} <= {"get", "list"}
     assert world.kube.secret(world.namespace, "app") is None
 
     world.run("apply", "--yes")
@@ -65,7 +59,7 @@ def test_one_secret_from_three_stores_is_shown_written_and_left_alone(world: Wor
     assert "0 to create" in world.run("diff", expect=0).stdout
     mark = world.kube.mark()
     world.run("apply", "--yes")
-    asked = of_syncd(world.kube.audit(mark))
+    asked = world.asked(mark)
     assert asked
     assert {entry.verb for entry in asked} == {"get"}
 

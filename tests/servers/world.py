@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.keyvault import KeyVault
-from tests.servers.kube import Kube
+from tests.servers.kube import AuditEntry, Kube
 from tests.servers.moto import AwsCredentials, Moto
 from tests.servers.openbao import OpenBao
 
@@ -155,6 +155,11 @@ class World:
         finally:
             if process.poll() is None:
                 daemon.end()
+
+    def asked(self, since: int) -> list[AuditEntry]:
+        """Give what syncd asked the API server about this world's namespaces after `kube.mark()`."""
+        own = (self.home, self.namespace)
+        return [e for e in self.kube.audit(since) if e.user_agent.startswith("syncd/") and e.namespace in own]
 
     def live(self, name: str) -> dict[str, bytes]:
         """Give the data of a Secret of this world's namespace; empty where there is none."""
