@@ -20,7 +20,7 @@ def schema(specs: Mapping[str, StoreSpec[P]]) -> dict[str, object]:
     """
     ordered = [specs[name] for name in sorted(specs)]
     kinds = [PlatformShape, MappingFileShape, StoreShape, *(spec.options for spec in ordered)]
-    references, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    references, components = msgspec.json.schema_components(kinds, schema_hook=_anything, ref_template=_REF)
     definitions: dict[str, object] = {_plain(name): _tidy(component) for name, component in components.items()}
     platform, mappings, common, *options = (_plain(_name(reference)) for reference in references)
     shared = _object(definitions.pop(common))
@@ -55,6 +55,11 @@ def _store(kind: str, common: dict[str, object], options: dict[str, object]) -> 
     }
 
 
+def _anything(_kind: type) -> dict[str, object]:
+    """Leave open what an option is that its store's own check looks at."""
+    return {"description": "As the documentation of this type of store says."}
+
+
 def _tidy(value: object) -> object:
     """Say in the schema what a person may write: text fields as one list of types, and no word of what `null` does."""
     if isinstance(value, list):
@@ -71,7 +76,7 @@ def _tidy(value: object) -> object:
             out[key] = _REF.format(name=_plain(_name(value)))
         elif key == "title":
             out[key] = _plain(inner)
-        elif key != "default" or inner is not None:
+        elif key != "default" or not isinstance(inner, (dict, type(None))):
             out[key] = inner if key in ("default", "enum", "const") else _tidy(inner)
     return out
 

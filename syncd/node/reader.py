@@ -1,5 +1,6 @@
 """Bytes to a plain tree, in one pass over libyaml's events."""
 
+import gc
 import re
 from array import array
 from collections.abc import Callable
@@ -28,6 +29,9 @@ _FIRST: Final = frozenset(("", *"-0123456789tfn~"))
 """What a plain scalar starts with that may be more than text."""
 _INTEGER: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 _WORDS: Final[dict[str, Tree]] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_BYTES_A_BOX: Final = 8
+"""A file of nothing but brackets would cost more time and memory than its size allows for."""
+_FEW_BOXES: Final = 1_000
 _ODD_KEYS: Final = frozenset(("", "<<"))
 _IN_TOP: Final = 2
 """How many boxes are around the items of a top-level field: the root, and the mapping that the document is."""
@@ -43,13 +47,18 @@ def document(data: bytes, *, limit: int) -> Document:
     except UnicodeDecodeError as error:
         problem = Problem((), "the file is not UTF-8 text", "save it as UTF-8")
         raise SyntaxProblem([(*_place(data, error.start), problem)]) from None
-    builder = _Builder()
+    builder = _Builder(max(limit // _BYTES_A_BOX, _FEW_BOXES))
+    collecting = gc.isenabled()
+    gc.disable()  # a tree only grows and has no cycles, and looking for some again and again costs as much as reading
     try:
         builder.build(CParser(data).get_event)
     except _Stop:
         pass
     except YAMLError as error:
         builder.problems.append(_syntax(data, error))
+    finally:
+        if collecting:
+            gc.enable()
     if builder.problems:
         raise SyntaxProblem(builder.problems)
     return Document(builder.root[0] if builder.root else None, builder.marks)
@@ -94,7 +103,8 @@ def _scalar(value: str) -> Tree:
 class _Builder:
     """The tree as it grows, and what was wrong on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_boxes: int) -> None:
+        self._room = most_boxes
         self.root: list[Tree] = []
         """Holds the document's one node."""
         self.problems: list[tuple[int, int, Problem]] = []
@@ -129,7 +139,10 @@ class _Builder:
                     if key in fields or key in _ODD_KEYS:
                         self._check_key(event, fields, key)
             elif isinstance(event, CollectionStartEvent):
-                self._check_start(event, fields, items, key)
+                self._room -= 1
+                odd = event.anchor is not None or event.tag is not None or (key is None and fields is not None)
+                if odd or len(above) >= MAX_DEPTH or self._room < 0:
+                    self._check_start(event, fields, items, key)
                 inner: dict[str, Tree] | list[Tree] = {} if isinstance(event, MappingStartEvent) else []
                 if key is not None and fields is not None:
                     fields[key] = inner
@@ -184,6 +197,9 @@ class _Builder:
     ) -> None:
         if fields is not None and key is None:
             self._note(event, self._path(fields, items, None), "a key must be text", "write a word before the colon")
+            raise _Stop
+        if self._room < 0:
+            self._note(event, (), "too many lists and mappings", "split the file")
             raise _Stop
         if len(self._above) >= MAX_DEPTH:
             self._note(
