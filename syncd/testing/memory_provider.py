@@ -142,7 +142,7 @@ class MemoryProvider:
     def canonical(self, ref: RemoteRef) -> RemoteRef | Problem:
         """Take any name without slashes at its ends."""
         key = ref.key.strip("/")
-        if not key or ".." in key.split("/"):
+        if not key or not key.isprintable() or ".." in key.split("/"):
             return Problem(("key",), f"{ref.key!r} names no object", "write the object's name")
         return ref._replace(key=key)
 
