@@ -8,8 +8,12 @@ import pytest
 
 from syncd.model.mapping import SecretKey
 from syncd.target.directory import DirectoryReader, DirectoryTarget
+from syncd.target.kube_api import Api, ApiReader
+from syncd.target.kube_login import resolve
+from syncd.target.kubernetes import KubernetesReader, KubernetesTarget
 from syncd.testing.memory_target import Cluster, MemoryReader, MemoryTarget
 from syncd.testing.target_contract import CASES, Bench
+from tests.servers.kube import Kube
 
 
 def memory() -> Bench:
@@ -28,9 +32,24 @@ def directory(path: Path) -> Bench:
     )
 
 
-@pytest.fixture(params=["memory", "directory"])
+def kubernetes(kube: Kube) -> Bench:
+    namespace, numbers = kube.namespace(), count()
+    cluster = resolve(kubeconfig=kube.kubeconfig(), context=None, environment={})
+    return Bench(
+        KubernetesTarget(Api(cluster)),
+        KubernetesReader(ApiReader(cluster)),
+        lambda: SecretKey("default", namespace, f"secret-{next(numbers)}"),
+    )
+
+
+@pytest.fixture(params=["memory", "directory", pytest.param("kubernetes", marks=pytest.mark.kube)])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    made = memory() if request.param == "memory" else directory(tmp_path)
+    if request.param == "memory":
+        made = memory()
+    elif request.param == "directory":
+        made = directory(tmp_path)
+    else:
+        made = kubernetes(request.getfixturevalue("kube"))
     yield made
     for end in (made.reader, made.target):
         end.close()

@@ -340,6 +340,12 @@ def test_content_carries_type_metadata_and_versions_of_what_was_read() -> None:
     assert built.sources == (SourceVersion(API, "v-2"), SourceVersion(DB, "7", 12.5))
 
 
+def test_keys_stand_in_the_order_of_their_names() -> None:
+    """I-IDEM: the same plan, byte for byte, however a file or a store orders its keys."""
+    asked = mapping(data={"z": Literally("1"), "a": Literally("2")}, data_from=(Extract(Selection(API)),))
+    assert list(values(build(asked, {API: answer(b'{"y": "3", "b": "4"}')}))) == ["a", "b", "y", "z"]
+
+
 # Failing sources
 
 

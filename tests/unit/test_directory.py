@@ -1,6 +1,7 @@
 """The directory target: what stands on the disk, and what it does about links, crashes, modes and foreign files."""
 
 import base64
+import fcntl
 import hashlib
 import os
 import stat
@@ -297,6 +298,26 @@ def test_a_write_that_does_not_happen_leaves_nothing_behind(tmp_path: Path) -> N
     assert outcome.kind == "conflict"
     assert (tmp_path / "payments" / "db.yaml").read_bytes() == before
     assert listing(tmp_path) == ["payments", "payments/db.yaml"]
+
+
+def test_no_other_process_of_ours_writes_between_the_look_and_the_replacement(tmp_path: Path) -> None:
+    target = DirectoryTarget(tmp_path)
+    target.create(desired(), Granted())
+    busy: list[bool] = []
+
+    def another() -> bool:
+        folder = os.open(tmp_path / "payments", os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            busy.append(True)
+        finally:
+            os.close(folder)
+        return True
+
+    assert isinstance(target.update(standing(tmp_path), desired(value=b"new"), OnSecondAsking(another)), Written)
+    assert isinstance(target.delete(standing(tmp_path), OnSecondAsking(another)), Written)
+    assert busy == [True, True]
 
 
 def test_a_permit_withdrawn_at_the_last_moment_stops_the_write(tmp_path: Path) -> None:
