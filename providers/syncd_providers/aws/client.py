@@ -1,4 +1,4 @@
-"""The one module that meets botocore: a session for each store, its requests sent through syncd's own transport.
+"""The one module that meets boto3 and botocore: a session for each store, its requests sent through our transport.
 
 botocore signs, spells and parses; `before-send` is its public event for whoever sends in its stead. So each request,
 logins at STS included, is spent against the store's budget, ends in time, is capped in size and takes no proxy or
@@ -109,7 +109,8 @@ class SecretsManager:
             self._opening.release()
 
     def _open(self) -> Any:  # noqa: ANN401 — as above
-        import botocore.session  # noqa: PLC0415 — 40 MiB that a process without AWS stores does without
+        import boto3  # noqa: PLC0415 — 40 MiB that a process without AWS stores does without
+        import botocore.session  # noqa: PLC0415 — as above
         from botocore.config import Config  # noqa: PLC0415 — as above
 
         auth = self._options.auth
@@ -139,7 +140,7 @@ class SecretsManager:
             user_agent_extra=_user_agent(),
         )
         address = text(self._options.endpoint) if self._options.endpoint is not None else None
-        return session.create_client(
+        return boto3.Session(botocore_session=session).client(
             "secretsmanager", region_name=text(self._options.region), endpoint_url=address, config=config, **keys
         )
 
