@@ -78,7 +78,7 @@ def read(data: bytes) -> JsonValue | Flaw:
     """Read `data`, UTF-8 without a byte order mark, as one JSON value."""
     try:
         text = data.decode()
-        if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        if text.count("[") + text.count("{") > MAX_DEPTH and _too_deep(text):
             return Flaw.TOO_DEEP
         value: JsonValue = _DECODER.decode(text)
     except _FlawedError as failure:
@@ -88,17 +88,18 @@ def read(data: bytes) -> JsonValue | Flaw:
     return value
 
 
-def _depth(text: str) -> int:
-    """Tell how deep brackets nest outside of strings, whether or not they match."""
-    depth = deepest = 0
+def _too_deep(text: str) -> bool:
+    """Tell whether brackets outside of strings nest deeper than MAX_DEPTH, up to where they do."""
+    depth = 0
     for token in _BRACKETS.finditer(text):
         first = token[0][0]
         if first in "[{":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > MAX_DEPTH:
+                return True
         elif first != '"':
             depth -= 1
-    return deepest
+    return False
 
 
 def spelled(value: bool | str) -> bytes | Flaw:  # noqa: FBT001 — a JSON truth value, not a switch
