@@ -88,7 +88,8 @@ class ApiReader:
         """Close idle connections; later calls open new ones."""
         with self._lock:
             if self._session is not None:
-                self._session.pools.clear()
+                self._session.pool.close()
+                self._session = None  # a closed pool stays closed
 
     def _tried(
         self,
@@ -177,13 +178,13 @@ class ApiReader:
         try:
             if permit is not None and not permit.granted():
                 raise CallFailed(reason="stopped", sent=False, message="stopped before it was written")
-            return self._exchange(session.pools, method, session.server + path, headers, body, deadline)
+            return self._exchange(session.pool, method, session.prefix + path, headers, body, deadline)
         finally:
             self._slots.release()
 
     def _exchange(
         self,
-        pools: urllib3.PoolManager,
+        pool: urllib3.HTTPConnectionPool,
         method: str,
         url: str,
         headers: dict[str, str],
@@ -194,7 +195,7 @@ class ApiReader:
         ends = self._clock() + total
         timeout = urllib3.Timeout(connect=min(self._timeouts.connect, total), read=min(self._timeouts.read, total))
         try:
-            response = pools.urlopen(
+            response = pool.urlopen(
                 method,
                 url,
                 body=body,
@@ -202,6 +203,7 @@ class ApiReader:
                 timeout=timeout,
                 retries=False,
                 redirect=False,
+                assert_same_host=False,
                 preload_content=False,
             )
             try:

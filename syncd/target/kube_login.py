@@ -66,8 +66,9 @@ class Cluster:
 class Session:
     """A way to speak to the API server with one login."""
 
-    pools: urllib3.PoolManager
-    server: str
+    pool: urllib3.HTTPConnectionPool
+    prefix: str
+    """Stands before every path; empty but for an API server behind a gateway's path or a plain proxy."""
     authorization: Callable[[], str | None]
     """Gives the Authorization header of now; a rotated token is noticed within a minute. Raises ClusterError."""
 
@@ -132,6 +133,8 @@ def login(cluster: Cluster, *, connections: int) -> Session:
         raise ClusterError(message, "plaintext-refused")
     with _said_plainly(cluster):
         pools: urllib3.PoolManager = ApiClient(settings).rest_client.pool_manager
+        # The pool itself: the manager would look it up anew for each request.
+        pool = pools.connection_from_url(settings.host)
     lock = threading.Lock()
 
     def authorization() -> str | None:
@@ -140,7 +143,9 @@ def login(cluster: Cluster, *, connections: int) -> Session:
             header: str | None = settings.get_api_key_with_prefix("BearerToken", "authorization")
         return header.strip() if header else None
 
-    return Session(pools, settings.host.rstrip("/"), authorization)
+    through_plain_proxy = pools.proxy is not None and address.scheme == "http"
+    prefix = settings.host if through_plain_proxy else address.path
+    return Session(pool, prefix.rstrip("/"), authorization)
 
 
 def _load_service_account(cluster: Cluster, settings: "Configuration") -> None:

@@ -164,6 +164,24 @@ def test_a_dripping_answer_ends_at_the_total_time_limit(wire: Wire, tmp_path: Pa
     assert found.reason == "timeout"
 
 
+def test_a_closed_target_connects_again(wire: Wire, target: KubernetesTarget) -> None:
+    wire.otherwise = lambda _heard: stored()
+    assert isinstance(look(target, KEY), LiveSecret)
+    target.close()
+    target.close()
+    assert isinstance(look(target, KEY), LiveSecret)
+
+
+def test_an_api_server_behind_a_gateways_path_is_asked_there(wire: Wire, tmp_path: Path) -> None:
+    wire.otherwise = lambda _heard: stored()
+    wire.url += "/k8s/clusters/c-1/"
+    cluster = resolve(kubeconfig=wire.kubeconfig(tmp_path), context=None, environment={})
+    opened = KubernetesTarget(Api(cluster))
+    assert isinstance(look(opened, KEY), LiveSecret)
+    assert wire.heard[0].path == "/k8s/clusters/c-1/api/v1/namespaces/ns/secrets/app"
+    opened.close()
+
+
 def test_nobody_at_the_address_is_said_so(wire: Wire, time: Time, tmp_path: Path) -> None:
     wire.url = "http://127.0.0.1:9"
     cluster = resolve(kubeconfig=wire.kubeconfig(tmp_path), context=None, environment={})

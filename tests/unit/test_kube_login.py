@@ -126,11 +126,11 @@ def test_an_unsafe_or_unusable_cluster_is_refused_at_login(
 def test_proxies_of_the_environment_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     chosen = resolve(kubeconfig=kubeconfig(tmp_path), context=None, environment={})
-    assert login(chosen, connections=1).pools.proxy is None
+    assert login(chosen, connections=1).pool.proxy is None
     said = resolve(
         kubeconfig=kubeconfig(tmp_path, cluster={"proxy-url": "http://said.example:3128"}), context=None, environment={}
     )
-    proxy = login(said, connections=1).pools.proxy
+    proxy = login(said, connections=1).pool.proxy
     assert proxy is not None
     assert proxy.host == "said.example"
 
