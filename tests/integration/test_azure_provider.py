@@ -166,9 +166,9 @@ def test_a_broken_answer_is_never_absence_or_a_value(
 ) -> None:
     """A1 to A3, A7, A8, A11, A15, A17, A18."""
     vault.put("db", "one")
-    provider = provider_for(vault, timeouts=Timeouts(connect=1.0, read=0.3, total=0.6))
+    provider = provider_for(vault, timeouts=Timeouts(connect=3.0, read=1.0, total=2.0))
     assert value_of(read(provider, "db")) == b"one"
-    vault.fault(kind, seconds=2.0 if kind == "hang" else 0.1)
+    vault.fault(kind, seconds=5.0 if kind == "hang" else 0.1)
     mark = vault.mark()
     assert verdict(read(provider, "db")) == expected
     assert len(vault.requests(mark)) == 1
@@ -186,10 +186,10 @@ def test_a_call_ends_with_its_deadline(vault: KeyVault) -> None:
     vault.put("db", "one")
     provider = provider_for(vault)
     assert value_of(read(provider, "db")) == b"one"
-    vault.fault("hang", seconds=5.0)
+    vault.fault("hang", seconds=10.0)
     begun = time.monotonic()
     assert verdict(read(provider, "db", call=Allowance(seconds=0.2))) == (UNAVAILABLE, "timeout")
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 5.0
 
 
 def test_nothing_secret_is_logged_or_said(vault: KeyVault, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

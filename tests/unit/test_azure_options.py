@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.model.reference import RemoteRef
@@ -171,6 +171,7 @@ def test_what_names_no_secret_of_this_vault(ref: RemoteRef, path: str) -> None:
     assert found.path == (path,)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.one_of(st.just(""), st.text(max_size=40)))
 def test_canonical_is_stable_and_never_reaches_beyond_a_name(key: str, version: str) -> None:
     found = canonical(RemoteRef("kv", key, version), VAULT)
@@ -180,6 +181,7 @@ def test_canonical_is_stable_and_never_reaches_beyond_a_name(key: str, version: 
         assert SecretId.parse(f"{VAULT}/secrets/{found.key}") == SecretId(VAULT, found.key, "")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_an_id_is_taken_apart_or_refused(text: str) -> None:
     for url in (text, f"https://{text}", f"{VAULT}/secrets/{text}"):

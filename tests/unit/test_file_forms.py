@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd_providers.file.dotenv import pairs
@@ -102,6 +102,7 @@ def test_json_that_is_refused(data: bytes) -> None:
         json_values(data)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.booleans(), st.lists(st.text()))))
 def test_json_values_are_what_json_says(content: dict[str, object]) -> None:
     found = json_values(json.dumps(content).encode())
@@ -166,12 +167,14 @@ def test_a_dotenv_file_that_is_refused_names_its_line(data: bytes, line: int) ->
     assert caught.value.line == line
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, st.binary().filter(lambda value: b"'" not in value)))
 def test_what_single_quotes_hold_comes_back(content: dict[str, bytes]) -> None:
     data = b"".join(key.encode() + b"='" + value + b"'\n" for key, value in content.items())
     assert pairs(data) == content
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for read in (pairs, json_values, yaml_values):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.fetch.seam import CallAborted
@@ -283,6 +283,7 @@ def test_a_folder_that_is_called_like_a_file_is_as_safe(tmp_path: Path) -> None:
     assert _verdict(_read(provider, "../outside")) == (CONFIG, "key-unsafe")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_parts_never_leave_a_folder(key: str) -> None:
     split = parts(key)
