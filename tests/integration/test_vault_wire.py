@@ -125,7 +125,7 @@ def test_a_fault_of_a_read_has_its_class_and_nothing_leaks(
 ) -> None:
     reply, cls, reason = FAULTS[fault]
     script.replies[where] = reply
-    bench.timeouts = Timeouts(total=0.5)
+    bench.timeouts = Timeouts(total=0.5 if fault == "drip" else 20.0)
     outcome = failed(ask(bench.with_token(TOKEN), "x"))
     assert (outcome.cls, outcome.reason) == (cls, reason)
     assert CANARY not in f"{outcome!r} {outcome.message}"
@@ -136,7 +136,7 @@ def test_a_fault_of_a_read_has_its_class_and_nothing_leaks(
 def test_a_fault_of_the_login_fails_the_store_and_nothing_leaks(script: Script, bench: Bench, fault: str) -> None:
     reply, cls, _ = FAULTS[fault]
     script.replies[LOGIN] = reply
-    bench.timeouts = Timeouts(total=0.5)
+    bench.timeouts = Timeouts(total=0.5 if fault == "drip" else 20.0)
     outcome = failed(ask(bench.with_approle(("role", CANARY)), "x"))
     assert (outcome.cls, outcome.scope) == (cls, "store")
     assert CANARY not in f"{outcome!r} {outcome.message}"
@@ -191,6 +191,22 @@ def test_a_renewal_that_is_refused_leads_to_a_login(script: Script, wire: Wire, 
     assert [r.target for r in wire.requests if r.target in (LOGIN, RENEW)] == [LOGIN, RENEW, LOGIN]
 
 
+@pytest.mark.parametrize("fault", ["sealed", "hang up", "throttled", "html"])
+def test_a_renewal_that_meets_trouble_is_tried_again_while_the_token_serves(
+    script: Script, wire: Wire, bench: Bench, fault: str
+) -> None:
+    provider = bench.with_approle(("role", "secret"))
+    fetched(ask(provider, "x"))
+    script.replies[RENEW] = FAULTS[fault][0]
+    for step in (601, 50, 50):
+        bench.now += step
+        fetched(ask(provider, "x"))
+    script.replies[RENEW] = auth()
+    bench.now += 60
+    fetched(ask(provider, "x"))
+    assert [r.target for r in wire.requests if r.target in (LOGIN, RENEW)] == [LOGIN, RENEW, RENEW, RENEW]
+
+
 def test_a_renewal_that_gives_less_and_less_leads_to_a_login(script: Script, wire: Wire, bench: Bench) -> None:
     provider = bench.with_approle(("role", "secret"))
     fetched(ask(provider, "x"))
@@ -220,7 +236,7 @@ def test_a_403_that_is_not_vault_s_costs_no_look_up(script: Script, wire: Wire, 
 def test_a_look_up_that_says_nothing_leaves_the_token(script: Script, bench: Bench, fault: str) -> None:
     script.replies[READ] = said(403, "permission denied")
     script.replies[LOOKUP] = FAULTS[fault][0] if fault != "html" else Reply(502, b"<html>")
-    bench.timeouts = Timeouts(total=0.5)
+    bench.timeouts = Timeouts(total=0.5 if fault == "drip" else 20.0)
     outcome = failed(ask(bench.with_token(TOKEN), "x"))
     assert not outcome.stale_credential
     assert outcome.cls in (C.DENIED, C.UNAVAILABLE)

@@ -25,6 +25,8 @@ _ALIVE_SECONDS: Final = 10.0
 """How long a look-up that found the token alive is believed."""
 _SETTLED_SECONDS: Final = 60.0
 """A token that is younger, and was got because the one before seemed dead, is not suspected itself."""
+_BLIND_SECONDS: Final = 3600.0
+"""How long it is believed that the identity may not look its own token up."""
 _RETIRED: Final = 4
 """How many replaced tokens are remembered for the end."""
 
@@ -65,7 +67,7 @@ class Session:
         self._last_failure: Failure | None = None
         self._suspect: int | None = None
         self._dropped = 0
-        self._died = -_SETTLED_SECONDS
+        self._died = self._blind_until = float("-inf")
         self._alive: tuple[int, float] = (0, 0.0)
         self._closed = False
 
@@ -131,14 +133,17 @@ class Session:
                 self._lock.release()
 
     def _looked_up(self, token: Token, now: float, call: Call) -> Verdict:
+        if now < self._blind_until:
+            return "unknown"
         call.spend()
         status = self._client.lookup(token.secret, call.remaining()).status
         if status != 403:
             return "alive" if status == 200 else "unknown"
         if token.ours and token.got - self._died < _SETTLED_SECONDS and now - token.got < _SETTLED_SECONDS:
             # Just issued in place of one that seemed dead: it is the look-up that is not allowed, as without the
-            # policy `default`. Otherwise each denied path would cost a login.
-            return "alive"
+            # policy `default`. Otherwise each denied path would cost a login in each pass.
+            self._blind_until = now + _BLIND_SECONDS
+            return "unknown"
         self._died = now
         return "dead"
 
@@ -160,15 +165,18 @@ class Session:
         return self._logged_in(token, call)
 
     def _renewed(self, token: Token, call: Call) -> Token | None:
+        """Prolong the token, or keep it for a while where the server is in trouble; None where a login is due."""
         asked = self._clock()
         call.spend()
         try:
             grant = judge_login(self._client.renew(token.secret, call.remaining()), "the renewal", self._address)
         except TransportError:
-            return None
-        # Near the maximum a renewal gives less and less: then a new login is due instead.
-        if isinstance(grant, Failure) or grant.seconds < token.lifetime / 2:
-            return None
+            return self._postponed(token, asked)
+        if isinstance(grant, Failure):
+            refused = grant.cls in (FailureClass.DENIED, FailureClass.CONFIG)
+            return None if refused else self._postponed(token, asked)
+        if grant.seconds < token.lifetime / 2:
+            return None  # near the maximum a renewal gives less and less
         self._token = replace(token, due=asked + grant.seconds * 2 / 3, ends=asked + grant.seconds)
         return self._token
 
@@ -181,8 +189,7 @@ class Session:
             grant = Failure(failure.cls, failure.reason, failure.message, scope="store")
         if isinstance(grant, Failure):
             if old is not None and asked < old.ends:
-                self._token = replace(old, due=min(old.ends, asked + (old.ends - asked) / 4 + 1))
-                return self._token  # it still serves; asked again a little later
+                return self._postponed(old, asked)
             self._token = None
             self._attempts += 1
             self._last_failure = grant
@@ -197,6 +204,11 @@ class Session:
         else:
             self._token = token
         return token
+
+    def _postponed(self, token: Token, now: float) -> Token:
+        """Let a token that still serves go on serving, and try again after a quarter of what is left of it."""
+        self._token = replace(token, due=min(token.ends, now + (token.ends - now) / 4 + 1))
+        return self._token
 
     def _retire(self, token: Token) -> None:
         if token.ours:
