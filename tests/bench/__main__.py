@@ -1,0 +1,21 @@
+"""`python -m tests.bench [NAME…]`: run the named benchmarks, or all, and print a table of each."""
+
+import argparse
+import importlib
+
+NAMES = ("startup", "config", "apply")
+
+
+def main() -> None:
+    """Run them in turn."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    names = parser.parse_args().names or NAMES
+    for unknown in set(names) - set(NAMES):
+        parser.error(f"there is no benchmark {unknown}; choose from {', '.join(NAMES)}")
+    for name in names:
+        importlib.import_module(f"tests.bench.bench_{name}").main()
+
+
+if __name__ == "__main__":
+    main()
