@@ -69,7 +69,8 @@ def ask(provider: Provider, refs: Sequence[RemoteRef], call: StoreCall) -> dict[
     try:
         for ref, outcome in provider.fetch(refs, call):
             if ref in wanted and ref not in answers:
-                answers[ref] = outcome if isinstance(outcome, Fetched | Failure) else _broken(provider, outcome)
+                told: object = outcome  # an adapter from elsewhere may give anything
+                answers[ref] = told if isinstance(told, Fetched | Failure) else _broken(provider, told)
     except CallAborted:
         pass
     except BaseException as error:  # noqa: BLE001 — a worker thread outlives whatever an adapter or its SDK raises

@@ -1,4 +1,4 @@
-"""Credentials by reference: `{file: PATH}` or `{env: NAME}`, read when they are used, never kept in the configuration."""
+"""Credentials by reference: `{file: PATH}` or `{env: NAME}`, read when used, never kept in the configuration."""
 
 import os
 from collections.abc import Iterable, Mapping

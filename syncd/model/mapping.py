@@ -57,7 +57,7 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class SecretMapping:
-    """One Secret and where its keys come from. (Not `Mapping`, which is typing's word.)"""
+    """One Secret and where its keys come from. Not `Mapping`, which is typing's word."""
 
     id: str
     """Stable name, unique within the tenant; namespace/name where the file gives none."""

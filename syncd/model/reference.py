@@ -54,7 +54,7 @@ class Fetched:
     value: SecretValue
     """The stored bytes; for a KV path its keys as one JSON object, in the store's own spelling of numbers."""
     version: str
-    """The store's version of what was read: KV number, AWS version id, Key Vault version id; empty where it has none."""
+    """Its version in the store: KV number, AWS version id, Key Vault version id; empty where there is none."""
     created: float | None = None
     """When the store says that this version was made, in seconds since the epoch."""
     structured: bool = False

@@ -46,8 +46,10 @@ class Target(TargetReader, Protocol):
         """Make it; `exists` where something of that name stands."""
 
     def update(self, live: LiveSecret, desired: DesiredSecret, permit: Permit) -> WriteOutcome:
-        """Bring `live` to `desired`, whose maps are complete: what `live` has and `desired` has not is removed, so the
-        plan carries foreign labels, annotations and (with merge) keys over.
+        """Bring `live` to `desired`.
+
+        Its maps are complete: what `live` has and `desired` has not is removed, so the plan carries foreign labels,
+        annotations and (with merge) keys over.
         """
 
     def delete(self, live: LiveSecret, permit: Permit) -> WriteOutcome:
@@ -89,11 +91,13 @@ class Home(HomeReader, Protocol):
     """What apply and the daemon get."""
 
     def make_key(self) -> InstanceKey | HomeFailure:
-        """Make the instance's key by POST; where one came first (409), read that. `key-lost` where an inventory stands
-        without a key.
+        """Make the instance's key by POST; where one came first (409), read that.
+
+        `key-lost` where an inventory stands without a key.
         """
 
     def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write the inventory, with the resourceVersion it was read at as precondition; where another writer came
-        first, read again, merge by entry and try again. None where it is written.
+        """Write the inventory, with the resourceVersion it was read at as precondition.
+
+        Where another writer came first, read again, merge by entry and try again. None where it is written.
         """
