@@ -29,8 +29,12 @@ class ProviderUnusable(Exception):  # noqa: N818 — a state of the installation
 class Registry(Mapping[str, Spec]):
     """Store types by name. Thread-safe. Loads an entry point on first access, which may raise ProviderUnusable."""
 
-    def __init__(self, points: Iterable[EntryPoint] | None = None) -> None:
-        """Look the names up; raises ProviderUnusable where two packages claim one name."""
+    def __init__(self, points: Iterable[EntryPoint] | None = None, *, for_use: bool = True) -> None:
+        """Look the names up; raises ProviderUnusable where two packages claim one name.
+
+        Without `for_use` a type whose SDK is not installed is given too: to say what its options are.
+        """
+        self._for_use = for_use
         self._points: dict[str, EntryPoint] = {}
         self._specs: dict[str, Spec] = {}
         self._lock = threading.Lock()
@@ -46,7 +50,7 @@ class Registry(Mapping[str, Spec]):
     def __getitem__(self, name: str) -> Spec:
         with self._lock:
             if name not in self._specs:
-                self._specs[name] = _load(self._points[name])
+                self._specs[name] = _load(self._points[name], for_use=self._for_use)
             return self._specs[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -60,8 +64,8 @@ class Registry(Mapping[str, Spec]):
         return name in self._points
 
 
-def _load(point: EntryPoint) -> Spec:
-    if missing := _missing(point):
+def _load(point: EntryPoint, *, for_use: bool) -> Spec:
+    if for_use and (missing := _missing(point)):
         message = f"the store type {point.name!r} needs {missing}, which is not installed; {_remedy(point)}"
         raise ProviderUnusable(message)
     try:
