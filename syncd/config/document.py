@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from syncd.config.convert import NotYet, Shape, always, anything_but
+from syncd.config.convert import NotYet, Shape, always, anything_but, one_of
 from syncd.config.mapping import MappingShape
 from syncd.config.stores import StoreShape
 from syncd.config.targets import TargetShape
@@ -39,7 +39,7 @@ class GuardsShape(Shape, frozen=True, kw_only=True):
     allow_types: list[Text] = msgspec.field(default_factory=list)
     protected_namespaces: list[Text] | None = None
 
-    not_yet: ClassVar[NotYet] = {"maxChanges": anything_but("off"), "allowRestart": anything_but(False)}  # noqa: FBT003 — the file's word
+    not_yet: ClassVar[NotYet] = {"maxChanges": anything_but("off")}
 
 
 class HomeShape(Shape, frozen=True, kw_only=True):
@@ -58,8 +58,6 @@ class LeaderElectionShape(Shape, frozen=True, kw_only=True):
 
     enabled: Literal["auto"] | bool = "auto"
 
-    not_yet: ClassVar[NotYet] = {"enabled": lambda value: value is True}
-
 
 class DaemonShape(Shape, frozen=True, kw_only=True):
     """How `syncd run` behaves."""
@@ -69,7 +67,7 @@ class DaemonShape(Shape, frozen=True, kw_only=True):
     leader_election: LeaderElectionShape = LeaderElectionShape()
     drift: Literal["poll"] = "poll"
 
-    not_yet: ClassVar[NotYet] = {"drift": lambda value: value == "watch", "audit": always, "shards": always}
+    not_yet: ClassVar[NotYet] = {"drift": one_of("watch"), "audit": always, "shards": always}
 
 
 class LogShape(Shape, frozen=True, kw_only=True):

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-_DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
-_NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+_DURATION: Final = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
+_NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 _SECONDS: Final = (86_400.0, 3_600.0, 60.0, 1.0)
 LONGEST: Final = 366 * 86_400.0
 DURATION_HINT: Final = "write it as 30s, 5m, 1h30m or 7d"

@@ -28,6 +28,8 @@ _STAND_INS: Final[Mapping[str, Tree]] = {"version": 1, "instance": "unnamed"}
 _NAMELESS: Final[Mapping[str, Tree]] = {"name": "unnamed"}
 _OPEN_FIELDS: Final = frozenset({"data", "labels", "annotations"})
 """Fields of a mapping whose entries are looked at one by one."""
+_SETTINGS: Final = frozenset({"defaults", "guards", "home", "daemon", "log"})
+"""Fields at the top whose own fields can each be left out."""
 _PLACE: Final = frozenset({"name", "namespace", "target"})
 """Fields of a mapping that say which Secret it writes."""
 
@@ -153,7 +155,7 @@ class _Loader(Generic[P]):
         if not isinstance(found, list):
             return found, []
         main.problems.extend(found)
-        left = salvage(fields, found, PlatformShape, stand_ins=_STAND_INS, deep={"defaults"})
+        left = salvage(fields, found, PlatformShape, stand_ins=_STAND_INS, deep=_SETTINGS)
         return left or PlatformShape(version=1, instance="unnamed"), found
 
     def _targets(self, main: SourceFile, top: PlatformShape) -> dict[str, TargetSettings]:

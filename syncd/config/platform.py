@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from syncd.config.convert import NOT_YET_MESSAGE
 from syncd.config.document import DaemonShape, GuardsShape, HomeShape
 from syncd.config.durations import number
 from syncd.config.names import LABEL_HINT, SHORT_TYPES, full_type, has_control, is_dns_label, nearest
@@ -14,7 +15,7 @@ from syncd.node import Problem, text
 MOST_WORKERS: Final = 256
 WHOLE: Final = 100.0
 """Percent."""
-_LISTEN: Final = re.compile(r"(?:[A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+_LISTEN: Final = re.compile(r"(?:[A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", re.ASCII)
 _PORTS: Final = 65_535
 
 
@@ -33,6 +34,8 @@ def guards_of(shape: GuardsShape, report: Report) -> Guards:
     percent = number(text(shape.max_deletes.percent))
     if percent is None or percent > WHOLE:
         report.append(Problem(("guards", "maxDeletes", "percent"), "not a number from 0 to 100"))
+    if shape.allow_restart:
+        report.append(Problem(("guards", "allowRestart"), NOT_YET_MESSAGE))
     types: set[str] = set()
     for index, written in enumerate(shape.allow_types):
         found = full_type(text(written))
@@ -82,4 +85,6 @@ def daemon_of(shape: DaemonShape, report: Report) -> DaemonSettings:
             report.append(Problem(("daemon", "listen"), "not an address to listen on", "HOST:PORT, or :PORT"))
     if not 1 <= shape.workers <= MOST_WORKERS:
         report.append(Problem(("daemon", "workers"), f"not a number from 1 to {MOST_WORKERS}"))
+    if shape.leader_election.enabled is True:
+        report.append(Problem(("daemon", "leaderElection", "enabled"), NOT_YET_MESSAGE))
     return DaemonSettings(listen, shape.workers)

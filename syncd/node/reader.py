@@ -159,10 +159,7 @@ class _Builder:
                 in_top = len(above) == _IN_TOP
                 key = None
             elif isinstance(event, AliasEvent):
-                self._note(event, self._path(fields, items, key), "aliases are not supported", _DEFAULTS)
-                if fields is None:
-                    items.append(None)
-                key = "*" if fields is not None and key is None else None
+                key = self._refuse_alias(event, fields, items, key)
             elif isinstance(event, DocumentStartEvent):
                 self._check_document(event)
 
@@ -215,6 +212,15 @@ class _Builder:
             self._note(event, self._path(fields, items, key), "anchors are not supported", _DEFAULTS)
         if isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag is not None:
             self._note(event, self._path(fields, items, key), "tags are not supported", "put text in quotes instead")
+
+    def _refuse_alias(
+        self, event: AliasEvent, fields: dict[str, Tree] | None, items: list[Tree], key: str | None
+    ) -> str | None:
+        """Note an alias, let it stand for nothing, and give the key whose value comes next."""
+        self._note(event, self._path(fields, items, key), "aliases are not supported", _DEFAULTS)
+        if fields is None:
+            items.append(None)
+        return "*" if fields is not None and key is None else None
 
     def _check_document(self, event: Event) -> None:
         self._documents += 1

@@ -2,11 +2,10 @@
 
     python tests/bench/bench_config.py
 
-Each runs in processes of its own, in turn; printed are the medians of CPU seconds, of the process's peak memory, and
-of how much of that came with loading (both processes have the same imports).
+Each runs in processes of its own, in turn; printed are the least CPU seconds, the least peak memory, and
+how much of that came with loading (both processes have the same imports).
 """
 
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -105,7 +104,7 @@ def measure(what: str, path: Path) -> None:
 
 
 class Figures(NamedTuple):
-    """Medians of one contestant."""
+    """The least of each, of one contestant."""
 
     seconds: float
     peak: float
@@ -129,7 +128,7 @@ def compare(count: int = MAPPINGS, rounds: int = ROUNDS) -> dict[str, Figures]:
                     message = f"{what} found {loaded} mappings"
                     raise AssertionError(message)
                 found.append(Figures(*map(float, figures)))
-    return {what: Figures(*map(statistics.median, zip(*found, strict=True))) for what, found in runs.items()}
+    return {what: Figures(*map(min, zip(*found, strict=True))) for what, found in runs.items()}
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.node import SyntaxProblem, Tree, dotted, locate, read, text
@@ -148,6 +148,7 @@ def places_of_problems(data: bytes) -> list[tuple[int, int]]:
     return []
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_give_a_tree_or_a_syntax_problem(data: bytes) -> None:
     assert places_of_problems(data) is not None
@@ -185,6 +186,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_any_arrangement_of_yaml_signs_gives_a_tree_or_problems_inside_the_file(source: str) -> None:
     lines = source.count("\n") + 2
@@ -199,6 +201,7 @@ _TREES: st.SearchStrategy[Tree] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_TREES)
 def test_any_json_comes_back_as_it_was(value: Tree) -> None:
     assert tree(json.dumps(value)) == value
