@@ -13,6 +13,7 @@ from syncd.model.reference import FailureClass
 from syncd.model.secret import LiveSecret, Missing, ReadFailure, WriteFailure, Written
 from syncd.model.store import Timeouts
 from syncd.redact import SecretValue
+from syncd.target.kube_answer import retry_after_seconds
 from syncd.target.kube_api import Api
 from syncd.target.kube_login import resolve
 from syncd.target.kubernetes import KubernetesTarget
@@ -439,3 +440,11 @@ def test_a_login_program_that_fails_is_a_failure_and_its_output_is_not_logged(
     assert (found.cls, found.reason) == (FailureClass.DENIED, "login-program-failed")
     assert wire.heard == [], "never anonymous"
     assert CANARY not in found.message + caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(None, None), ("7", 7.0), ("0", 1.0), ("-5", 1.0), ("soon", 1.0), ("99999", 600.0), ("9" * 400, 1.0), ("٣", 1.0)],
+)
+def test_retry_after_is_read_as_one_second_to_ten_minutes(said: str | None, seconds: float | None) -> None:
+    assert retry_after_seconds(said) == seconds
