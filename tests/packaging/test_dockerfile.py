@@ -79,7 +79,14 @@ def test_nothing_else_reaches_the_build() -> None:
     sources = [source for copy in build.all("COPY") for source in copy.words[:-1]]
     let_through = [path for path in tracked() if not is_ignored(path)]
     assert not [path for path in let_through if not path.startswith(tuple(sources))]
-    for path in (".git/config", ".venv/bin/python", "syncd/__pycache__/x.pyc", "tests/conftest.py", "syncd.yaml", ".env"):
+    for path in (
+        ".git/config",
+        ".venv/bin/python",
+        "syncd/__pycache__/x.pyc",
+        "tests/conftest.py",
+        "syncd.yaml",
+        ".env",
+    ):
         assert is_ignored(path), path
 
 
@@ -136,9 +143,9 @@ def copy(words: list[str], folder: Path) -> None:
 
 def started(image: Path, final: Stage, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the image's entry point with arguments, in an environment that holds what the image sets and no more."""
-    (entry,) = final.one("ENTRYPOINT").exec_form or ()
+    entry, *first = final.one("ENTRYPOINT").exec_form or [""]
     return subprocess.run(
-        [str(image / entry.lstrip("/")), *arguments],
+        [str(image / entry.lstrip("/")), *first, *arguments],
         cwd=folder,
         env={**final.environment(), "PATH": "/nowhere"},
         capture_output=True,
