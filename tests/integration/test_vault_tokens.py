@@ -97,6 +97,22 @@ def test_one_thread_renews_while_the_others_go_on(openbao: OpenBao, bench: Bench
     assert len(of_token(openbao, mark, accessor, "auth/token/renew-self")) == 1
 
 
+def test_a_token_serves_while_another_thread_is_slow_to_renew_it(openbao: OpenBao, bench: Bench, mount: str) -> None:
+    provider = bench.with_approle(openbao.approle([openbao.reader(mount)], token_ttl="900s"))
+    fetched(ask(provider, "x", mount=mount))
+    connected = provider._connected
+    assert connected is not None
+    bench.now += 601
+    mark = openbao.mark()
+    with connected.session._lock:  # as a renewal that is under way holds it
+        fetched(ask(provider, "x", mount=mount))
+        bench.now += 300
+        call = Budget(seconds=0.2)
+        assert verdict(ask(provider, "x", mount=mount, call=call)) == (C.UNAVAILABLE, "login-slow")
+    (accessor,) = readers(openbao, mark, mount)
+    assert of_token(openbao, mark, accessor, "auth/token/renew-self") == []
+
+
 def test_a_renewal_that_the_server_refuses_leads_to_a_login(openbao: OpenBao, bench: Bench, mount: str) -> None:
     provider = bench.with_approle(openbao.approle([openbao.reader(mount)], token_ttl="900s"))
     mark = openbao.mark()

@@ -186,6 +186,20 @@ def test_silence_ends_with_the_read_time_out(make: Make) -> None:
         assert reason_of(make(Timeouts(read=0.2)), f"{wire.address}/").reason == "timeout"
 
 
+@pytest.mark.parametrize(
+    "first", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1234"], ids=["at once", "in the body"]
+)
+def test_silence_ends_with_the_call(make: Make, first: bytes) -> None:
+    def silent(connection: socket.socket) -> None:
+        connection.sendall(first)
+        connection.recv(1)
+
+    with serving(Reply(send=silent)) as wire:
+        started = time.monotonic()
+        assert reason_of(make(), f"{wire.address}/", remaining=0.3).reason == "timeout"
+        assert time.monotonic() - started < 5
+
+
 def test_a_peer_that_hangs_up_is_connection_lost(make: Make) -> None:
     with serving(Reply(send=lambda _connection: None)) as wire:
         assert reason_of(make(), f"{wire.address}/").reason == "connection-lost"
