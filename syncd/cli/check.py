@@ -19,8 +19,7 @@ def main(options: Namespace) -> int:
     if options.format == "json":
         sys.stdout.write(json.dumps(found) + "\n")
     else:
-        sys.stdout.write(
-            f"{options.config} holds: instance {found['instance']}, {found['targets']} target(s), "
-            f"{found['stores']} store(s), {found['mappings']} mapping(s)\n"
-        )
+        counts = (("target", found["targets"]), ("store", found["stores"]), ("mapping", found["mappings"]))
+        said = ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for word, number in counts)
+        sys.stdout.write(f"{options.config} has no mistakes: instance {found['instance']}, {said}\n")
     return 0

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -34,6 +35,8 @@ Observe = Callable[[CallRecord], None]
 
 DEFAULT_HOME = "syncd"
 """Namespace of the home objects outside a Pod."""
+_SHOWN = 5
+"""Secrets that a message lists as examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ class Parts(Generic[R, H]):
 def load_configuration(options: Namespace) -> Configuration[Provider]:
     """Load the file that the options name; raises Stop with every problem."""
     path = Path(options.config)
+    if not os.path.lexists(path):
+        message = f"syncd: there is no file {path}; name the configuration with --config FILE or in SYNCD_CONFIG"
+        raise Stop(CONFIGURATION, message)
     try:
         return load(path, Registry())
     except ConfigurationError as error:
@@ -100,7 +106,7 @@ def opened_for_reading(
     """Open everything for a run that cannot write."""
 
     def folder(settings: DirectoryTarget) -> TargetReader:
-        return DirectoryReader(settings.path, target=settings.name)
+        return DirectoryReader(_as_typed(settings.path), target=settings.name)
 
     def cluster(settings: KubernetesTarget, home: HomeSettings, instance: str) -> "Opened[TargetReader, HomeReader]":
         from syncd.cli.cluster import open_reader  # noqa: PLC0415 — a run that writes to a folder does not pay for it
@@ -116,7 +122,7 @@ def opened_for_writing(
     """Open everything for a run that writes: which cluster must have been said, so that nobody writes by accident."""
 
     def folder(settings: DirectoryTarget) -> Target:
-        return Folder(settings.path, target=settings.name)
+        return Folder(_as_typed(settings.path), target=settings.name)
 
     def cluster(settings: KubernetesTarget, home: HomeSettings, instance: str) -> "Opened[Target, Home]":
         from syncd.cli.cluster import open_target  # noqa: PLC0415 — a run that writes to a folder does not pay for it
@@ -153,6 +159,12 @@ def _opened(
         yield Parts(configuration, selected, gateway, targets, home, namespace)
 
 
+def _as_typed(path: Path) -> Path:
+    """Give the path of a folder as a person would type it from where they are, if that is above it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def _told(configuration: Configuration[Provider], options: Namespace) -> dict[str, TargetSettings]:
     """Give the targets with `--context` in the one that it is for."""
     context: str | None = getattr(options, "context", None)
@@ -161,7 +173,8 @@ def _told(configuration: Configuration[Provider], options: Namespace) -> dict[st
         return targets
     clusters = [name for name, settings in targets.items() if isinstance(settings, KubernetesTarget)]
     if len(clusters) != 1:
-        message = f"syncd: --context is for a configuration with one cluster; {configuration.file} has {len(clusters)}"
+        many = "none: leave it out" if not clusters else f"{len(clusters)}: write a `context` under each of them"
+        message = f"syncd: --context is for a configuration with one cluster; {options.config} has {many}"
         raise Stop(USAGE, message)
     return {
         name: replace(settings, context=context) if isinstance(settings, KubernetesTarget) else settings
@@ -175,12 +188,22 @@ def _selected(configuration: Configuration[Provider], options: Namespace) -> tup
         return configuration.mappings
     for pattern in patterns:
         if not any(fnmatch.fnmatchcase(str(mapping.key), pattern) for mapping in configuration.mappings):
-            known = ", ".join(sorted({str(mapping.key) for mapping in configuration.mappings})[:5])
-            raise Stop(
-                USAGE, f"syncd: --select {pattern} matches no Secret of {configuration.file} (it has {known}, …)"
-            )
+            raise Stop(USAGE, _unmatched(pattern, options.config, configuration.mappings))
     return tuple(
         mapping
         for mapping in configuration.mappings
         if any(fnmatch.fnmatchcase(str(mapping.key), pattern) for pattern in patterns)
     )
+
+
+def _unmatched(pattern: str, file: str, mappings: Sequence[SecretMapping]) -> str:
+    """Say that `--select` matches nothing, and what was probably meant, or at least what there is."""
+    known = sorted({str(mapping.key) for mapping in mappings})
+    said = f"syncd: --select {pattern} matches no Secret of {file}"
+    if not known:
+        return f"{said}, which has no mappings"
+    close = get_close_matches(pattern, known, n=1)
+    if close:
+        return f"{said}; did you mean {close[0]}?"
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return f"{said}; write NAMESPACE/NAME, such as {', '.join(known[:_SHOWN])}{more}"

@@ -25,6 +25,7 @@ _CODES: Final = {
     "run": "0 on SIGTERM; 2 usage; 3 problems in the configuration",
     "schema": "0",
 }
+_COUNT_DIGITS: Final = 9
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -130,11 +131,10 @@ def _check(verb: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        message = "not a count"
-        raise ValueError(message)
-    return number
+    if not (text.isascii() and text.isdigit() and len(text) <= _COUNT_DIGITS):
+        message = f"{text[:40]!r} is not a count: write a number from 0"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 _OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {

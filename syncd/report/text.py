@@ -81,7 +81,8 @@ def _head(change: Change, spelling: Spelling, *, several: bool) -> str:
     words = [change.action.value, f"({escaped(change.reason)})"]
     if change.outcome:
         words.append(change.outcome)
-    if change.ownership == "unverified" and change.action in WRITES:
+    # A folder is written all the same: there the plain mark is all that can be known, and saying so each time is noise.
+    if change.ownership == "unverified" and not change.writable and change.action in WRITES:
         words.append("[ownership unverified]")
     return "  ".join([spelling.painted(title, _COLORS[change.action]), *words])
 
@@ -93,7 +94,8 @@ def _body(change: Change, spelling: Spelling) -> Iterator[str]:
             yield spelling.painted(f"{SYMBOLS[action]} {escaped(spelling.key(name))}", _COLORS[action])
     if change.action in WRITES:
         if keys.unchanged:
-            yield f"  {len(keys.unchanged)} unchanged"
+            number = len(keys.unchanged)
+            yield f"  {number} {'key' if number == 1 else 'keys'} unchanged"
         if change.labels:
             yield f"labels: {escaped(', '.join(change.labels))}"
         if change.annotations:

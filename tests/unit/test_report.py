@@ -76,7 +76,7 @@ Note: no key at hand
     + host
     - old
     ~ password
-      2 unchanged
+      2 keys unchanged
     labels: env
     annotations: note
     mapping: payments/main-db
@@ -123,8 +123,19 @@ def test_several_targets_are_told_apart() -> None:
 
 
 def test_what_is_not_proven_is_said() -> None:
-    change = Change(DB, Action.UPDATE, "drift", ownership="unverified")
+    change = Change(DB, Action.UPDATE, "drift", ownership="unverified", writable=False)
     assert "update  (drift)  [ownership unverified]" in render_diff(plan(change), form="text", color=False)
+
+
+def test_a_folder_where_nothing_can_be_proven_is_no_news_to_a_person_but_is_to_a_program() -> None:
+    change = Change(DB, Action.UPDATE, "drift", ownership="unverified", writable=True)
+    assert "unverified" not in render_diff(plan(change), form="text", color=False)
+    assert '"ownership": "unverified"' in render_diff(plan(change), form="json", color=False)
+
+
+def test_one_unchanged_key_is_one_key() -> None:
+    change = Change(DB, Action.UPDATE, "drift", keys=KeyChanges(changed=("a",), unchanged=("b",)))
+    assert "      1 key unchanged\n" in render_diff(plan(change), form="text", color=False)
 
 
 def test_color_paints_the_head_and_the_keys_and_changes_nothing_else() -> None:
