@@ -44,6 +44,7 @@ class MappingShape(Shape, frozen=True, kw_only=True):
     schedule: Text | None = None
     time_zone: Text | None = None
     refresh: Literal["periodic"] = "periodic"
+    restart: Literal["none"] = "none"
     suspend: bool = False
     adopt: bool = False
     merge: bool = False
