@@ -21,9 +21,10 @@ $(READY): pyproject.toml uv.lock
 quickstart: $(READY) ## the main job on this machine: a file store to a folder, then a diff to look at
 	@sh config/quickstart/run.sh $(BIN)/syncd
 
-test: $(READY) ## all tests, against the real servers
+test: $(READY) ## all tests, against the real servers, and the catalogue of faults
 	$(BIN)/python -m tests.servers.kube_build
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m tests.faults.check
 
 lint: $(READY) ## ruff, formatting, YAML
 	$(BIN)/ruff check .

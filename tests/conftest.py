@@ -12,6 +12,8 @@ from tests.servers.moto import Moto
 from tests.servers.openbao import OpenBao
 from tests.servers.shared import shared, stop_shared
 
+pytest_plugins = ("tests.faults.recorder",)
+
 _ROOT_KEY = pytest.StashKey[Path]()
 
 _AMBIENT_PREFIXES = ("AWS_", "AZURE_", "VAULT_", "BAO_", "IDENTITY_", "IMDS_", "MSI_", "SYNCD_")
