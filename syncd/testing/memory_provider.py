@@ -1,6 +1,7 @@
 """A store in memory, with faults to order: a real provider for tests of everything that reads through one."""
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class MemoryProvider:
         batch_size: int = 1,
         latency: float = 0.0,
         login: bool = False,
-        clock: Callable[[], float] = lambda: 0.0,
+        clock: Callable[[], float] = time.monotonic,
         condition: MakeCondition = threading.Condition,
     ) -> None:
         """Start empty. `latency` is seconds per request; with `login`, the first fetch sends one request more."""
@@ -62,7 +63,7 @@ class MemoryProvider:
         self._logged_in = not login
         self._clock = clock
         self._lock = threading.Lock()
-        self._login_lock = threading.Lock()
+        self._logging_in = False
         self._changed = condition(self._lock)
         self._stored: dict[str, _Stored] = {}
         self._faults: dict[str | None, list[Failure]] = defaultdict(list)
@@ -153,8 +154,9 @@ class MemoryProvider:
         call.spend()
         with self._lock:
             self.requests.append(Request(self._clock(), tuple(refs)))
-            if self._latency:
-                self._changed.wait(min(self._latency, call.remaining()))
+            until = self._clock() + min(self._latency, call.remaining())
+            while (left := until - self._clock()) > 0:
+                self._changed.wait(left)
             while not self._hanging.isdisjoint((None, *(ref.key for ref in refs))):
                 self._changed.wait()
             answers = list(self._answer(refs))
@@ -172,12 +174,21 @@ class MemoryProvider:
             self.closed += 1
 
     def _log_in(self, call: Call) -> None:
-        with self._login_lock:
-            if self._needs_login:
-                call.spend()
-                with self._lock:
-                    self.requests.append(Request(self._clock(), ()))
-                    self._logged_in, self._needs_login = True, False
+        with self._lock:
+            while self._logging_in:
+                self._changed.wait()
+            if not self._needs_login:
+                return
+            self._logging_in = True
+        try:
+            call.spend()
+            with self._lock:
+                self.requests.append(Request(self._clock(), ()))
+                self._logged_in, self._needs_login = True, False
+        finally:
+            with self._lock:
+                self._logging_in = False
+                self._changed.notify_all()
 
     def _answer(self, refs: Sequence[RemoteRef]) -> Iterator[tuple[RemoteRef, Outcome]]:
         whole = self._faults[None].pop(0) if self._faults[None] else self._standing.get(None)
