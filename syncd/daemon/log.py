@@ -1,10 +1,8 @@
-"""Logs: structlog as JSON lines or for a terminal, and foreign loggers silenced. The one importer of structlog.
+"""Logs: structlog as JSON lines or for a terminal. The one importer of structlog.
 
-An event has a fixed name and fields of names and numbers that syncd knows. Nothing foreign is passed through: the SDKs'
-own loggers print values at debug level and bodies in warnings, so they are cut off here whatever level is asked for.
+An event has a fixed name and fields of names and numbers that syncd knows. Nothing foreign is passed through.
 """
 
-import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, Protocol, TextIO
@@ -12,22 +10,12 @@ from typing import Final, Literal, Protocol, TextIO
 import structlog
 from structlog.typing import EventDict
 
+from syncd.daemon.foreign_log import silence_foreign
+
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "text"]
 
 _LEVELS: Final[Mapping[str, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-FOREIGN: Final = (
-    "apscheduler",
-    "azure",
-    "boto3",
-    "botocore",
-    "hvac",
-    "kubernetes",
-    "msal",
-    "requests",
-    "s3transfer",
-    "urllib3",
-)
 
 
 class Log(Protocol):
@@ -44,17 +32,6 @@ class Log(Protocol):
 
     def error(self, event: str, **fields: object) -> None:
         """Say what a person has to look at."""
-
-
-def silence_foreign() -> None:
-    """Cut the SDKs' loggers off, so that no debug switch of theirs can bring a value out."""
-    for name in FOREIGN:
-        logger = logging.getLogger(name)
-        logger.handlers[:] = [logging.NullHandler()]
-        logger.propagate = False
-        logger.setLevel(logging.CRITICAL + 1)
-    # What is not listed has no handler to go to either: the last resort would print to stderr.
-    logging.lastResort = None
 
 
 def open_log(level: Level, form: Format, stream: TextIO = sys.stderr) -> Log:

@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from syncd.daemon.log import FOREIGN, open_log, silence_foreign
+from syncd.daemon.foreign_log import FOREIGN, silence_foreign
+from syncd.daemon.log import open_log
 from syncd.redact import SecretValue
 
 CANARY = "canary-5f2d71"
