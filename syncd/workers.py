@@ -12,10 +12,16 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
+def start_daemon(run: Callable[[], None], name: str) -> None:
+    """Start a thread that keeps no process from ending. Raises RuntimeError where the system gives no more threads."""
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
 def run_each(work: Callable[[A], B], items: Sequence[A], *, workers: int, name: str) -> Iterator[tuple[A, B]]:
     """Do `work` on every item with at most `workers` threads, and give each item with its result as it comes.
 
-    An exception out of `work` is raised here, once; the threads finish the item they are at and stop.
+    An exception out of `work` is raised here, once. Whoever stops listening, by that or otherwise, stops the threads
+    after the item that each is at.
     """
     if len(items) <= 1 or workers <= 1:
         for item in items:
@@ -26,10 +32,12 @@ def run_each(work: Callable[[A], B], items: Sequence[A], *, workers: int, name: 
         waiting.put(item)
     results: SimpleQueue[tuple[A, B] | BaseException] = SimpleQueue()
     stopped = threading.Event()
-    for number in range(min(workers, len(items))):
-        arguments = (work, waiting, results, stopped)
-        threading.Thread(target=_loop, args=arguments, name=f"{name}-{number}", daemon=True).start()
+
+    def run() -> None:
+        _work_off(work, waiting, results, stopped)
+
     try:
+        _start(run, min(workers, len(items)), name)
         for _ in items:
             result = results.get()
             if isinstance(result, BaseException):
@@ -39,7 +47,18 @@ def run_each(work: Callable[[A], B], items: Sequence[A], *, workers: int, name: 
         stopped.set()
 
 
-def _loop(
+def _start(run: Callable[[], None], count: int, name: str) -> None:
+    """Start so many threads; fewer where the system gives no more, but one at least."""
+    for number in range(count):
+        try:
+            start_daemon(run, f"{name}-{number}")
+        except RuntimeError:
+            if number == 0:
+                raise
+            return
+
+
+def _work_off(
     work: Callable[[A], B],
     waiting: SimpleQueue[A],
     results: SimpleQueue[tuple[A, B] | BaseException],

@@ -7,7 +7,7 @@ from typing import Literal
 
 from syncd.model.mapping import SecretKey
 from syncd.model.position import Position
-from syncd.model.secret import DesiredSecret, LiveSecret, SourceVersion
+from syncd.model.secret import DesiredSecret, LiveSecret, SourceVersion, WriteFailureKind
 
 FORMAT_VERSION = 1
 """Of the JSON form that `syncd diff --format json` prints."""
@@ -68,6 +68,8 @@ class Change:
     message: str = ""
     origin: Position | None = None
     outcome: OutcomeWord = ""
+    failure: WriteFailureKind | None = None
+    """Of what kind the write's failure was, where the outcome is `failed`; None also for a defect."""
     desired: DesiredSecret | None = None
     live: LiveSecret | None = None
     writable: bool = True

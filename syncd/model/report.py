@@ -32,5 +32,5 @@ class PassReport:
         """Tell whether all that was wanted is now so."""
         bad = (Action.CONFLICT, Action.UNREADABLE)
         return not self.interrupted and all(
-            c.outcome not in ("failed", "held") and c.action not in bad for c in self.plan.changes
+            c.outcome not in ("failed", "held", "skipped") and c.action not in bad for c in self.plan.changes
         )

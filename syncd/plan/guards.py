@@ -67,11 +67,13 @@ def guard(
     mappings_per_store: Mapping[TenantStore, int],
     suspect: Collection[str],
     now: float,
+    unread: Collection[str] = frozenset(),
 ) -> Plan:
     """Hold back the removals that pass a limit, in the plan's order, each with the numbers and the way out.
 
     `removals` are those that the inventory recorded, `now` is on their clock (seconds since the epoch); one that
     seems to lie in the future counts. With `allow_deletes` so many removals pass in this run whatever the limits say.
+    `suspect` are the stores that answer ABSENT for too much, `unread` those not read in full since the start.
     """
     due = sum(removes(change) and change.outcome != "held" for change in plan.changes)
     if not due:
@@ -87,7 +89,9 @@ def guard(
             changes.append(change)
             continue
         stores = tenant_stores(change)
-        message = _objection(stores, used=used, rules=rules, mappings=mappings_per_store, suspect=suspect)
+        message = _objection(
+            stores, used=used, rules=rules, mappings=mappings_per_store, suspect=suspect, unread=unread
+        )
         if message and passed >= (rules.allow_deletes or 0):
             way_out = f"`syncd apply --allow-deletes {due}` lets this run's {due} removal(s) through once"
             changes.append(replace(change, outcome="held", message=f"{change.key}: held, {message}; {way_out}"))
@@ -134,12 +138,15 @@ def _objection(
     rules: Rules,
     mappings: Mapping[TenantStore, int],
     suspect: Collection[str],
+    unread: Collection[str],
 ) -> str:
     """Say what stands against one more removal from these stores; empty where nothing does."""
     for tenant, store in sorted(stores):
         whose = f"store {store or '(none)'}" + (f" of tenant {tenant}" if tenant else "")
         if store in suspect:
             return f"{whose} answers absent for so many of its sources that it is not believed"
+        if store in unread:
+            return f"{whose} has not been read in full since the start, and until then nothing is removed on its word"
         count = mappings.get((tenant, store), 0)
         limit = _limit(count, rules)
         if used.get((tenant, store), 0) >= limit:

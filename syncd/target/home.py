@@ -9,6 +9,7 @@ from typing import Final
 from syncd.keys import KEY_BYTES, InstanceKey
 from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey
+from syncd.model.reference import FailureClass
 from syncd.model.secret import DesiredSecret
 from syncd.redact import SecretValue
 from syncd.target.inventory import InventoryUnusable, Part, decode_part, divided, encode_part, merged, whole
@@ -115,7 +116,7 @@ class KubernetesHomeReader:
         try:
             answer = self._reads.get(place)
         except CallFailed as failed:
-            return HomeFailure(failed.reason, f"{_name(place)}: {failed.message}")
+            return HomeFailure(failed.reason, f"{_name(place)}: {failed.message}", whole_cluster=True)
         if answer.status == 200:
             return answer
         if answer.status == 404 and decode_status(answer.body).not_found(place.resource, place.name):
@@ -307,4 +308,5 @@ def _refused(place: Place, answer: Answer) -> HomeFailure:
             "it, or name another with `home: {namespace: NAME}`"
         )
         return HomeFailure("home-namespace-missing", message)
-    return HomeFailure(found.reason, f"{place.resource} {_name(place)}: {found.sentence}")
+    everywhere = found.cls is FailureClass.UNAVAILABLE or found.reason == "not-authenticated"
+    return HomeFailure(found.reason, f"{place.resource} {_name(place)}: {found.sentence}", whole_cluster=everywhere)

@@ -15,7 +15,7 @@ from syncd.model.secret import (
     WriteOutcome,
     Written,
 )
-from syncd.target.kube_answer import Answer, CallFailed
+from syncd.target.kube_answer import NOT_SENT, Answer, CallFailed
 from syncd.target.kube_api import CONCURRENCY, Api, ApiReader, Place
 from syncd.target.kube_status import decode_status, read_failure, write_failure
 from syncd.target.kube_wire import (
@@ -55,8 +55,22 @@ class KubernetesReader:
         return self._reads.cluster.describe()
 
     def read(self, keys: Collection[SecretKey]) -> Iterable[Live]:
-        """Look at each by name, side by side; answers come as they arrive."""
-        for _, live in run_each(self._look, tuple(keys), workers=CONCURRENCY, name="syncd-read"):
+        """Look at each by name, side by side; answers come as they arrive.
+
+        Once the API server has proved out of reach for one, with all its tries, the rest is not tried any more.
+        """
+        lost: list[str] = []
+
+        def look(key: SecretKey) -> Live:
+            if lost:
+                message = f"{key}: the API server cannot be reached ({lost[0]})"
+                return ReadFailure(key, FailureClass.UNAVAILABLE, lost[0], message)
+            live = self._look(key)
+            if isinstance(live, ReadFailure) and live.reason in NOT_SENT:
+                lost.append(live.reason)
+            return live
+
+        for _, live in run_each(look, tuple(keys), workers=CONCURRENCY, name="syncd-read"):
             yield live
 
     def close(self) -> None:

@@ -75,6 +75,8 @@ class HomeFailure:
     """Fixed code in kebab-case: `home-namespace-missing`, `key-lost`, `key-unreadable`, `inventory-forged`…"""
     message: str
     """For a person: which object, and what to do (the command that creates the namespace)."""
+    whole_cluster: bool = False
+    """True where no other object of this cluster could be told either: out of reach, broken, or we are not let in."""
 
 
 class HomeReader(Protocol):
