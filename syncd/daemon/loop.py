@@ -79,10 +79,15 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        spawn: Callable[[Callable[[], None], str], None] | None = None,
     ) -> None:
-        """Plan every mapping. `clock` is monotonic, `wall` seconds since the epoch, `wait` waits for an event."""
+        """Plan every mapping.
+
+        `clock` is monotonic, `wall` seconds since the epoch, `wait` waits for an event, `spawn` starts a pass's
+        thread by a name.
+        """
         self._work, self._metrics, self._stopped = work, metrics, stopped
-        self._clock, self._wall, self._wait = clock, wall, wait
+        self._clock, self._wall, self._wait, self._spawn = clock, wall, wait, spawn or _start_daemon
         now = clock()
         inventory = work.inventory()
         self._table = Timetable(work.mappings, now=now, known=inventory.entries if inventory else ())
@@ -184,7 +189,7 @@ class Loop:
             self._arrived.append((number, members, report))
             self._wake.set()
 
-        threading.Thread(target=run, name=f"syncd-pass-{number}", daemon=True).start()
+        self._spawn(run, f"syncd-pass-{number}")
 
     def _guarded(self, work: Callable[[], PassReport], began: float) -> PassReport:
         try:
@@ -251,3 +256,7 @@ class Loop:
             self._retries[mapping.key] = min(2 * pause, _LAST_RETRY)
             if mapping.schedule is not None or pause < mapping.interval:
                 self._table.add(mapping, at=now + pause)
+
+
+def _start_daemon(run: Callable[[], None], name: str) -> None:
+    threading.Thread(target=run, name=name, daemon=True).start()
