@@ -107,6 +107,9 @@ def _scoped(verb: argparse.ArgumentParser) -> None:
         "--allow-deletes", metavar="N", type=_count, help="let N removals through, whatever the guards say"
     )
     verb.add_argument(
+        "--allow-changes", metavar="N", type=_count, help="let N updates through, whatever the guards say"
+    )
+    verb.add_argument(
         "--take-over", action="store_true", help="accept an inventory that another configuration has written"
     )
 

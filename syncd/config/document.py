@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from syncd.config.convert import NotYet, Shape, always, anything_but, one_of
+from syncd.config.convert import NotYet, Shape, always, one_of
 from syncd.config.mapping import MappingShape
 from syncd.config.stores import StoreShape
 from syncd.config.targets import TargetShape
@@ -32,14 +32,20 @@ class GuardsShape(Shape, frozen=True, kw_only=True):
     """What a run may change without being told twice."""
 
     max_deletes: MaxDeletesShape = MaxDeletesShape()
-    max_changes: Literal["off"] = "off"
+    max_changes: Text = "off"
     allow_no_mappings: bool = False
     allow_replace: bool = False
     allow_restart: bool = False
     allow_types: list[Text] = msgspec.field(default_factory=list)
     protected_namespaces: list[Text] | None = None
 
-    not_yet: ClassVar[NotYet] = {"maxChanges": anything_but("off")}
+
+class PreviousShape(Shape, frozen=True, kw_only=True):
+    """A name or a key that the instance had before."""
+
+    instance: Text | None = None
+    secret: Text | None = None
+    key_file: Text | None = None
 
 
 class HomeShape(Shape, frozen=True, kw_only=True):
@@ -49,8 +55,7 @@ class HomeShape(Shape, frozen=True, kw_only=True):
     key_file: Text | None = None
     configuration: Text | None = None
     sources: Literal["full", "store", "none"] = "full"
-
-    not_yet: ClassVar[NotYet] = {"previous": always}
+    previous: list[PreviousShape] = msgspec.field(default_factory=list)
 
 
 class LeaderElectionShape(Shape, frozen=True, kw_only=True):

@@ -113,7 +113,7 @@ class _Loader(Generic[P]):
             problems.append(mistake)
         targets = {} if failed & {"target", "targets"} else self._targets(main, top)
         guards = guards_of(top.guards, problems)
-        home = home_of(top.home, base=main.folder, report=problems)
+        home = home_of(top.home, instance=text(top.instance), base=main.folder, report=problems)
         daemon = daemon_of(top.daemon, problems)
         stores, canonicals = self._stores(main, stores_tree)
         base = Given(

@@ -21,9 +21,15 @@ from syncd.config.names import (
 from syncd.config.placement import Places, namespace_of, target_of
 from syncd.config.references import TOLD, Catalogue, DataShape, ExtractShape, Report, extract, source
 from syncd.config.timing import interval_of, schedule_of
-from syncd.model.mapping import DataSource, Extract, Policy, SecretKey, SecretMapping
+from syncd.model.mapping import DataSource, Extract, Manager, Policy, SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.node import Problem, Text, text
+
+
+class AdoptShape(Shape, frozen=True, kw_only=True):
+    """Whose Secrets may be taken over."""
+
+    managers: list[Manager] = msgspec.field(name="from")
 
 
 class MappingShape(Shape, frozen=True, kw_only=True):
@@ -46,7 +52,7 @@ class MappingShape(Shape, frozen=True, kw_only=True):
     refresh: Literal["periodic"] = "periodic"
     restart: Literal["none"] = "none"
     suspend: bool = False
-    adopt: bool = False
+    adopt: AdoptShape | bool = False
     merge: bool = False
     immutable: bool = False
     when_source_gone: Policy = "keep"
@@ -65,7 +71,6 @@ class MappingShape(Shape, frozen=True, kw_only=True):
         "restart": anything_but("none"),
         "keepVersions": always,
         "refresh": one_of("onChange", "once"),
-        "adopt": one_of("from"),
         "immutable": one_of("versioned"),
     }
 
@@ -108,13 +113,22 @@ def mapping_of(written: MappingShape, origin: Position, given: Given) -> tuple[S
         time_zone=None if written.time_zone is None else text(written.time_zone),
         allow_empty=_allow_empty(written, report),
         suspend=written.suspend,
-        adopt=written.adopt,
+        adopt=bool(written.adopt),
+        adopt_from=_adopt_from(written, report),
         merge=written.merge,
         immutable=written.immutable,
         when_source_gone=written.when_source_gone,
         when_mapping_gone=written.when_mapping_gone,
     )
     return mapping, report
+
+
+def _adopt_from(written: MappingShape, report: Report) -> frozenset[Manager]:
+    if isinstance(written.adopt, bool):
+        return frozenset()
+    if not written.adopt.managers:
+        report.append(Problem(("adopt", "from"), "an empty list", "name a manager, or write `adopt: true`"))
+    return frozenset(written.adopt.managers)
 
 
 def _id_of(written: MappingShape, key: SecretKey, report: Report) -> str:

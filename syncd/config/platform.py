@@ -5,11 +5,20 @@ from pathlib import Path
 from typing import Final
 
 from syncd.config.convert import NOT_YET_MESSAGE
-from syncd.config.document import DaemonShape, GuardsShape, HomeShape
+from syncd.config.document import DaemonShape, GuardsShape, HomeShape, PreviousShape
 from syncd.config.durations import number
-from syncd.config.names import LABEL_HINT, SHORT_TYPES, full_type, has_control, is_dns_label, nearest
+from syncd.config.names import (
+    LABEL_HINT,
+    NAME_HINT,
+    SHORT_TYPES,
+    full_type,
+    has_control,
+    is_dns_label,
+    is_dns_subdomain,
+    nearest,
+)
 from syncd.config.references import Report
-from syncd.config.settings import DaemonSettings, Guards, Home
+from syncd.config.settings import DaemonSettings, Guards, Home, PreviousHome
 from syncd.node import Problem, text
 
 MOST_WORKERS: Final = 256
@@ -54,6 +63,7 @@ def guards_of(shape: GuardsShape, report: Report) -> Guards:
     return Guards(
         max_deletes_count=shape.max_deletes.count,
         max_deletes_percent=percent or 0.0,
+        max_changes_percent=_max_changes(text(shape.max_changes), report),
         allow_no_mappings=shape.allow_no_mappings,
         allow_replace=shape.allow_replace,
         allow_restart=shape.allow_restart,
@@ -62,7 +72,16 @@ def guards_of(shape: GuardsShape, report: Report) -> Guards:
     )
 
 
-def home_of(shape: HomeShape, *, base: Path, report: Report) -> Home:
+def _max_changes(written: str, report: Report) -> float | None:
+    if written == "off":
+        return None
+    percent = number(written.removesuffix("%").rstrip()) if written.endswith("%") else None
+    if not percent or percent > WHOLE:
+        report.append(Problem(("guards", "maxChanges"), "not a share", "a percentage such as 30%, or off"))
+    return percent
+
+
+def home_of(shape: HomeShape, *, instance: str, base: Path, report: Report) -> Home:
     """Give where the instance keeps its things; problems go to `report`, paths from the top of the file."""
     namespace = None if shape.namespace is None else text(shape.namespace)
     if namespace is not None and not is_dns_label(namespace):
@@ -73,7 +92,38 @@ def home_of(shape: HomeShape, *, base: Path, report: Report) -> Home:
     configuration = None if shape.configuration is None else text(shape.configuration)
     if configuration is not None and (not configuration or has_control(configuration)):
         report.append(Problem(("home", "configuration"), "not a name", "some text without control characters"))
-    return Home(namespace, None if key_file is None else base / key_file, configuration, shape.sources)
+    previous = tuple(
+        _previous(written, index, instance=instance, base=base, report=report)
+        for index, written in enumerate(shape.previous)
+    )
+    file = None if key_file is None else base / key_file
+    for index, before in enumerate(previous):
+        if file is not None and before.instance == instance and before.key_file == file:
+            where = ("home", "previous", index, "keyFile")
+            report.append(Problem(where, "the file that holds the present key", "the file that holds the old one"))
+    return Home(namespace, file, configuration, shape.sources, previous)
+
+
+def _previous(written: PreviousShape, index: int, *, instance: str, base: Path, report: Report) -> PreviousHome:
+    """Give a name and key of before: the name is this instance's own where none is said, the key then another one."""
+    where = ("home", "previous", index)
+    name = instance if written.instance is None else text(written.instance)
+    if name != instance and not is_dns_label(name):
+        report.append(Problem((*where, "instance"), f"{name[:64]!r} is not a name for an instance", LABEL_HINT))
+    if written.secret is not None and written.key_file is not None:
+        report.append(Problem((*where, "keyFile"), "secret and keyFile exclude each other", "keep one of them"))
+    if written.key_file is not None:
+        file = text(written.key_file)
+        if not file:
+            report.append(Problem((*where, "keyFile"), "empty", "the path of the file that holds the old key"))
+        return PreviousHome(name, key_file=base / file)
+    secret = f"syncd-{name}" if written.secret is None else text(written.secret)
+    if written.secret is not None and not is_dns_subdomain(secret):
+        report.append(Problem((*where, "secret"), f"{secret[:64]!r} is not a name for a Secret", NAME_HINT))
+    elif secret == f"syncd-{instance}":
+        hint = "the Secret or the file that holds the old one"
+        report.append(Problem(where, f"{secret} holds the key of instance {instance} itself", hint))
+    return PreviousHome(name, secret)
 
 
 def daemon_of(shape: DaemonShape, report: Report) -> DaemonSettings:

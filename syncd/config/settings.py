@@ -45,6 +45,16 @@ class Guards:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviousHome:
+    """Under which name, and with which key, the instance wrote before: its marks and inventory are still believed."""
+
+    instance: str
+    secret: str | None = None
+    """Name of the Secret of the home namespace that holds the key under `key`; None with a key file."""
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """Where the instance keeps its key, inventory and Lease."""
 
@@ -54,6 +64,7 @@ class Home:
     configuration: str | None = None
     """The configuration's name in the inventory; None: the absolute path of the main file."""
     sources: Literal["full", "store", "none"] = "full"
+    previous: tuple[PreviousHome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from syncd.model.reference import RemoteRef
 
 Decode = Literal["none", "base64", "base64url", "hex"]
 Policy = Literal["keep", "delete"]
+Manager = Literal["helm", "argocd", "flux", "eso", "vso", "cert-manager", "sealed-secrets", "secrets-store-csi"]
+"""What else makes Secrets, as `adopt: {from: […]}` names it."""
 
 
 class SecretKey(NamedTuple):
@@ -81,6 +83,8 @@ class SecretMapping:
     suspend: bool = False
     adopt: bool = False
     """May take over an existing Secret that bears no manager's mark."""
+    adopt_from: frozenset[Manager] = frozenset()
+    """Whose mark may stand on a Secret that is taken over."""
     merge: bool = False
     """Keys that others put on the Secret stay."""
     immutable: bool = False

@@ -39,10 +39,13 @@ class Rules:
     allow_deletes: int | None = None
     """So many removals in this run pass, whatever the guards say (`--allow-deletes N`)."""
     allow_changes: int | None = None
+    """So many updates, likewise (`--allow-changes N`)."""
     max_deletes_count: int = 10
     """Removals an hour for each tenant and store, at most."""
     max_deletes_percent: float = 5.0
     """The same as a share of the store's mappings; always at least one."""
+    max_changes_percent: float | None = None
+    """Updates an hour for each tenant and store, as a share of its mappings, at least one; None: all that there are."""
     protected_namespaces: frozenset[str] = frozenset({"kube-system", "kube-public", "kube-node-lease"})
     """Where nothing is ever written; the caller adds the home namespace."""
     formerly: Mapping[str, str] = field(default_factory=dict)

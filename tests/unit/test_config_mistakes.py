@@ -201,7 +201,6 @@ NOT_YET = [
     "keepVersions: 3",
     "refresh: onChange",
     "refresh: once",
-    "adopt: {from: [helm]}",
     "immutable: versioned",
 ]
 

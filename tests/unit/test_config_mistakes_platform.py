@@ -13,9 +13,7 @@ from tests.unit.shelf import HEAD, loaded, told
     ("field", "path", "column"),
     [
         ("tenants: {}", "tenants", 1),
-        ("guards: {maxChanges: 30%}", "guards.maxChanges", 10),
         ("guards: {allowRestart: true}", "guards.allowRestart", 10),
-        ("home: {previous: []}", "home.previous", 8),
         ("daemon: {drift: watch}", "daemon.drift", 10),
         ("daemon: {audit: {path: '-'}}", "daemon.audit", 10),
         ("daemon: {shards: 2}", "daemon.shards", 10),
