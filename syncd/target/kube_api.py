@@ -219,7 +219,10 @@ class ApiReader:
     def _read(self, response: urllib3.BaseHTTPResponse, ends: float) -> bytes:
         parts: list[bytes] = []
         size = 0
+        declared = None if "Content-Encoding" in response.headers else response.headers.get("Content-Length")
         while chunk := response.read1(_CHUNK):
+            if declared == str(len(chunk)) and not parts:
+                return chunk  # in one piece, as nearly every answer is
             parts.append(chunk)
             size += len(chunk)
             if size > _BODY_LIMIT:

@@ -76,7 +76,13 @@ def test_diff_of_files_against_a_folder_imports_no_sdk_and_no_cluster_code(tmp_p
     found = imported("diff", "-c", str(ROOT / "config/quickstart/syncd.yaml"), code=1, folder=tmp_path)
     assert "syncd.target.directory" in found
     assert not found & SDKS
-    assert not found & {"syncd.target.kubernetes", "syncd.target.kube_api", "apscheduler", "prometheus_client", "structlog"}
+    assert not found & {
+        "syncd.target.kubernetes",
+        "syncd.target.kube_api",
+        "apscheduler",
+        "prometheus_client",
+        "structlog",
+    }
 
 
 def test_apply_of_files_to_a_folder_imports_no_sdk(tmp_path: Path) -> None:
