@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     options.color = not options.no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
     try:
+        if options.verb != "schema":  # the one that meets no value
+            import_module("syncd.cli.process").harden()
         verb: Callable[[argparse.Namespace], int] = import_module(f"syncd.cli.{options.verb}").main
         return verb(options)
     except Stop as stop:
