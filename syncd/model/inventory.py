@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from syncd.model.mapping import Policy, SecretKey
 
@@ -19,14 +19,21 @@ class Entry(NamedTuple):
     """Name of the configuration that wrote it: only that one may remove it as an orphan."""
 
 
+Kind = Literal["removal", "update"]
+
+
 class Removal(NamedTuple):
-    """Removals that the guards counted: deletions, replacements and key removals."""
+    """What the guards counted: removals (deletions, replacements and key removals), and updates where they are limited.
+
+    An update that takes a key away is both.
+    """
 
     at: float
     """Seconds since the epoch."""
     tenant: str
     store: str
     objects: int
+    kind: Kind = "removal"
 
 
 @dataclass(frozen=True, slots=True)

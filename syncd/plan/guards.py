@@ -1,7 +1,8 @@
 """What holds a plan back: limits on removals in a rolling hour, stores not to be believed, emptied configurations.
 
 Removals are deletions, replacements and updates that take a key away, each Secret counted once for each of its
-(tenant, store). Only what passes a limit is held; the rest goes on. Whoever runs it says `--allow-deletes N`.
+(tenant, store). Updates are limited likewise where `max_changes_percent` says so; creates never are. Only what passes
+a limit is held; the rest goes on. Whoever runs it says `--allow-deletes N` or `--allow-changes N`.
 """
 
 import math
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from syncd.model.inventory import Inventory, Removal
+from syncd.model.inventory import Inventory, Kind, Removal
 from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Action, Change, Plan
 from syncd.model.reference import FailureClass, RemoteRef
@@ -17,6 +18,8 @@ from syncd.plan.instance import HOUR, Instance, Rules
 
 TenantStore = tuple[str, str]
 """Tenant and store; an empty store for a Secret that is made of literals alone, or whose mark does not tell."""
+_Limit = tuple[Kind, str, str]
+"""What is limited, of which tenant and store."""
 
 _ENOUGH_SOURCES = 10
 _ABSENT_SHARE = 0.3
@@ -54,6 +57,12 @@ def removes(change: Change) -> bool:
     )
 
 
+def kinds(change: Change, rules: Rules) -> tuple[Kind, ...]:
+    """Tell as what a change counts: as a removal, as an update where those are limited, as both, or as nothing."""
+    updates = change.action is Action.UPDATE and rules.max_changes_percent is not None
+    return (*(("removal",) if removes(change) else ()), *(("update",) if updates else ()))
+
+
 def tenant_stores(change: Change) -> frozenset[TenantStore]:
     """Tell which limits a change counts against."""
     return frozenset((change.tenant, source.ref.store) for source in change.sources) or frozenset({(change.tenant, "")})
@@ -69,35 +78,39 @@ def guard(
     now: float,
     unread: Collection[str] = frozenset(),
 ) -> Plan:
-    """Hold back the removals that pass a limit, in the plan's order, each with the numbers and the way out.
+    """Hold back the changes that pass a limit, in the plan's order, each with the numbers and the way out.
 
-    `removals` are those that the inventory recorded, `now` is on their clock (seconds since the epoch); one that
-    seems to lie in the future counts. With `allow_deletes` so many removals pass in this run whatever the limits say.
-    `suspect` are the stores that answer ABSENT for too much, `unread` those not read in full since the start.
+    `removals` are those that the inventory recorded, and updates likewise; `now` is on their clock (seconds since the
+    epoch); one that seems to lie in the future counts. With `allow_deletes` so many removals pass in this run whatever
+    the limits say, with `allow_changes` so many updates. `suspect` are the stores that answer ABSENT for too much,
+    `unread` those not read in full since the start.
     """
-    due = sum(removes(change) and change.outcome != "held" for change in plan.changes)
+    due = Counter(kind for change in plan.changes if change.outcome != "held" for kind in kinds(change, rules))
     if not due:
         return plan
-    used = Counter[TenantStore]()
+    used = Counter[_Limit]()
     for removal in removals:
         if removal.at > now - HOUR:
-            used[removal.tenant, removal.store] += removal.objects
-    passed = 0
+            used[removal.kind, removal.tenant, removal.store] += removal.objects
+    allowed: dict[Kind, int] = {"removal": rules.allow_deletes or 0, "update": rules.allow_changes or 0}
+    passed = Counter[Kind]()
     changes = []
     for change in plan.changes:
-        if not removes(change) or change.outcome == "held":
-            changes.append(change)
+        counting = () if change.outcome == "held" else kinds(change, rules)
+        stores = tenant_stores(change) if counting else frozenset[TenantStore]()
+        held = ""
+        for kind in counting:
+            message = _objection(
+                kind, stores, used=used, rules=rules, mappings=mappings_per_store, suspect=suspect, unread=unread
+            )
+            if message and passed[kind] >= allowed[kind]:
+                held = f"{change.key}: held, {message}; {_way_out(kind, due[kind])}"
+                break
+        if held:
+            changes.append(replace(change, outcome="held", message=held))
             continue
-        stores = tenant_stores(change)
-        message = _objection(
-            stores, used=used, rules=rules, mappings=mappings_per_store, suspect=suspect, unread=unread
-        )
-        if message and passed >= (rules.allow_deletes or 0):
-            way_out = f"`syncd apply --allow-deletes {due}` lets this run's {due} removal(s) through once"
-            changes.append(replace(change, outcome="held", message=f"{change.key}: held, {message}; {way_out}"))
-            continue
-        passed += 1
-        used.update(stores)
+        passed.update(counting)
+        used.update((kind, tenant, store) for kind in counting for tenant, store in stores)
         changes.append(change)
     return replace(plan, changes=tuple(changes))
 
@@ -131,31 +144,46 @@ def taken_over(mappings: Collection[SecretMapping], inventory: Inventory, *, ins
     )
 
 
+def _way_out(kind: Kind, due: int) -> str:
+    flag = "--allow-deletes" if kind == "removal" else "--allow-changes"
+    return f"`syncd apply {flag} {due}` lets this run's {due} {kind}(s) through once"
+
+
 def _objection(
+    kind: Kind,
     stores: Collection[TenantStore],
     *,
-    used: Mapping[TenantStore, int],
+    used: Mapping[_Limit, int],
     rules: Rules,
     mappings: Mapping[TenantStore, int],
     suspect: Collection[str],
     unread: Collection[str],
 ) -> str:
-    """Say what stands against one more removal from these stores; empty where nothing does."""
+    """Say what stands against one more removal or update from these stores; empty where nothing does."""
     for tenant, store in sorted(stores):
         whose = f"store {store or '(none)'}" + (f" of tenant {tenant}" if tenant else "")
-        if store in suspect:
+        if kind == "removal" and store in suspect:
             return f"{whose} answers absent for so many of its sources that it is not believed"
-        if store in unread:
-            return f"{whose} has not been read in full since the start, and until then nothing is removed on its word"
+        if kind == "removal" and store in unread:
+            return f"{whose} has not been read in full since the start"
         count = mappings.get((tenant, store), 0)
-        limit = _limit(count, rules)
-        if used.get((tenant, store), 0) >= limit:
-            share = f"{rules.max_deletes_percent:g} % of {count} mapping(s), at most {rules.max_deletes_count}"
-            return f"{whose} has {used[tenant, store]} removal(s) in this hour and the limit is {limit} ({share})"
+        limit, share = _limit(kind, count, rules)
+        already = used.get((kind, tenant, store), 0)
+        if already >= limit:
+            return f"{whose} has {already} {kind}(s) in this hour and the limit is {limit} ({share})"
     return ""
 
 
-def _limit(mappings: int, rules: Rules) -> int:
+def _limit(kind: Kind, mappings: int, rules: Rules) -> tuple[int, str]:
+    """Give the limit, at least one, and where it comes from in words."""
+    if kind == "update":
+        percent = rules.max_changes_percent or 0.0
+        return max(1, _share(percent, mappings)), f"{percent:g} % of {mappings} mapping(s)"
+    percent, most = rules.max_deletes_percent, rules.max_deletes_count
+    words = f"{percent:g} % of {mappings} mapping(s), at most {most}"
+    return max(1, min(most, _share(percent, mappings))), words
+
+
+def _share(percent: float, mappings: int) -> int:
     # The tiny addend: 5 % of 20 is one, whatever binary fractions make of it.
-    share = math.floor(mappings * rules.max_deletes_percent / 100 + 1e-9)
-    return max(1, min(rules.max_deletes_count, share))
+    return math.floor(mappings * percent / 100 + 1e-9)

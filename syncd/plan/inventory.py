@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from syncd.model.inventory import Entry, Inventory, Removal
+from syncd.model.inventory import Entry, Inventory, Kind, Removal
 from syncd.model.mapping import Policy, SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, Plan
-from syncd.plan.guards import TenantStore, removes, tenant_stores
-from syncd.plan.instance import HOUR, Instance
+from syncd.plan.guards import TenantStore, kinds, tenant_stores
+from syncd.plan.instance import HOUR, Instance, Rules
 from syncd.plan.marks import WHEN_MAPPING_GONE
 
 _WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
+
+_NO_LIMIT = Rules()
 
 
 def needs_read(mapping: SecretMapping, inventory: Inventory | None, *, instance: Instance) -> bool:
@@ -29,6 +31,7 @@ def before_writes(
     plan: Plan,
     *,
     instance: Instance,
+    rules: Rules = _NO_LIMIT,
     now: float,
     gone: Collection[SecretKey] = frozenset(),
     take_over: bool = False,
@@ -36,9 +39,9 @@ def before_writes(
     """Say what to save before the plan's first write; None where it stands so already.
 
     It then holds every Secret that the plan will make, all that it found to be ours (so that a lost inventory is
-    rebuilt), and the removals that the plan is about to make. An entry goes over to this configuration with a write,
-    or with `take_over`. `gone` are entries whose Secrets are missing: they leave with the next save that has another
-    cause, as do those of Secrets that are no longer ours.
+    rebuilt), and the removals (and limited updates) that the plan is about to make. An entry goes over to this
+    configuration with a write, or with `take_over`. `gone` are entries whose Secrets are missing: they leave with the
+    next save that has another cause, as do those of Secrets that are no longer ours.
     """
     entries = dict(inventory.entries)
     for change in plan.changes:
@@ -46,7 +49,7 @@ def before_writes(
         if entry is not None:
             entries[change.key] = entry
     recent = tuple(removal for removal in inventory.removals if removal.at > now - HOUR)
-    counted = _counted(plan, instance, now)
+    counted = _counted(plan, instance, rules, now)
     if entries == inventory.entries and not counted:
         return None
     written = {change.key for change in plan.changes if change.action in _WRITES}
@@ -88,9 +91,11 @@ def _entry(change: Change, known: Entry | None, instance: Instance, *, take_over
     return Entry(change.key, change.tenant, change.mapping, policy, configuration)
 
 
-def _counted(plan: Plan, instance: Instance, now: float) -> tuple[Removal, ...]:
-    counted: Counter[TenantStore] = Counter()
+def _counted(plan: Plan, instance: Instance, rules: Rules, now: float) -> tuple[Removal, ...]:
+    counted: Counter[tuple[TenantStore, Kind]] = Counter()
     for change in plan.writes():
-        if removes(change) and change.key.target not in instance.plain_targets:
-            counted.update(tenant_stores(change))
-    return tuple(Removal(now, tenant, store, objects) for (tenant, store), objects in sorted(counted.items()))
+        if change.key.target not in instance.plain_targets:
+            counted.update((place, kind) for kind in kinds(change, rules) for place in tenant_stores(change))
+    return tuple(
+        Removal(now, tenant, store, objects, kind) for ((tenant, store), kind), objects in sorted(counted.items())
+    )

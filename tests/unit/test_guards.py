@@ -115,6 +115,74 @@ def test_what_is_held_says_the_numbers_and_the_flag() -> None:
     )
 
 
+THIRD = Rules(max_changes_percent=30)
+
+
+def _update(number: int, *, store: str = "vault", tenant: str = "", removed: bool = False) -> Change:
+    return _change(number, Action.UPDATE, store=store, tenant=tenant, removed=removed)
+
+
+@pytest.mark.parametrize(("mappings", "passing"), [(0, 1), (2, 1), (6, 1), (7, 2), (10, 3), (40, 12)])
+def test_updates_are_limited_to_a_share_at_least_one(mappings: int, passing: int) -> None:
+    outcomes = _outcomes(*(_update(number) for number in range(14)), count=mappings, rules=THIRD)
+
+    assert outcomes == "." * passing + "h" * (14 - passing)
+
+
+def test_updates_are_unlimited_unless_it_is_said() -> None:
+    assert "h" not in _outcomes(*(_update(number) for number in range(30)), count=1)
+
+
+def test_creates_and_deletions_are_no_updates() -> None:
+    others = [_change(number, Action.CREATE, removed=False) for number in range(5)]
+
+    assert _outcomes(*others, _change(5), _update(6), _update(7), count=2, rules=THIRD) == "......" + ".h"
+
+
+def test_an_update_that_takes_a_key_away_needs_room_as_both() -> None:
+    assert _outcomes(_change(0), _update(1, removed=True), _update(2), count=2, rules=THIRD) == ".h."
+    assert _outcomes(_update(1), _update(2, removed=True), _change(3), count=2, rules=THIRD) == ".h."
+
+
+def test_updates_of_the_last_hour_count_as_updates_alone() -> None:
+    earlier = (Removal(NOW - 3599, "", "vault", 1, "update"),)
+
+    assert _outcomes(_update(0), count=2, rules=THIRD, removals=earlier) == "h"
+    assert _outcomes(_change(0), count=2, rules=THIRD, removals=earlier) == "."
+    assert _outcomes(_update(0), count=2, rules=THIRD, removals=(Removal(NOW, "", "vault", 9),)) == "."
+
+
+def test_updates_of_stores_and_tenants_are_counted_apart() -> None:
+    changes = [_update(0, tenant="a"), _update(1, tenant="b"), _update(2, store="aws"), _update(3, tenant="a")]
+
+    assert _outcomes(*changes, count=2, rules=THIRD) == "...h"
+
+
+def test_the_flag_lets_so_many_updates_through_and_no_removal() -> None:
+    changes = [_update(number) for number in range(4)]
+    allowed = replace(THIRD, allow_changes=3)
+
+    assert _outcomes(*changes, count=2, rules=allowed) == "...h"
+    assert _outcomes(_change(8), _change(9), count=2, rules=allowed) == ".h"
+
+
+def test_a_held_update_says_the_numbers_and_the_flag() -> None:
+    plan = guard(
+        Plan((_update(0), _update(1))),
+        rules=THIRD,
+        removals=(),
+        mappings_per_store={("", "vault"): 3},
+        suspect={"vault"},
+        now=NOW,
+    )
+
+    assert [change.outcome for change in plan.changes] == ["", "held"]
+    assert plan.changes[1].message == (
+        "payments/db-01: held, store vault has 1 update(s) in this hour and the limit is 1 (30 % of 3 mapping(s)); "
+        "`syncd apply --allow-changes 2` lets this run's 2 update(s) through once"
+    )
+
+
 def test_nothing_is_removed_on_the_word_of_a_suspect_store() -> None:
     changes = [_change(0), _change(1, store="aws"), _change(2, Action.UPDATE, removed=False)]
 

@@ -17,7 +17,9 @@ KEY = InstanceKey(SecretValue(b"k" * 32))
 TEXT = st.text(max_size=20)
 KEYS = st.builds(SecretKey, TEXT, TEXT, TEXT)
 ENTRIES = st.builds(Entry, KEYS, TEXT, TEXT, st.sampled_from(["keep", "delete"]), TEXT)
-REMOVALS = st.builds(Removal, st.floats(0, 2e9), TEXT, TEXT, st.integers(0, 10_000))
+REMOVALS = st.builds(
+    Removal, st.floats(0, 2e9), TEXT, TEXT, st.integers(0, 10_000), st.sampled_from(["removal", "update"])
+)
 INVENTORIES = st.builds(
     lambda entries, removals: Inventory({entry.key: entry for entry in entries}, tuple(sorted(removals))),
     st.lists(ENTRIES, max_size=12),

@@ -28,7 +28,7 @@ def _plan(wanted: SecretMapping, built: Built, live: Live | None, instance: Inst
 
 
 def _before(inventory: Inventory, plan: Plan, instance: Instance = ME, *, take_over: bool = False) -> Inventory | None:
-    return before_writes(inventory, plan, instance=instance, now=NOW, take_over=take_over)
+    return before_writes(inventory, plan, instance=instance, rules=Rules(), now=NOW, take_over=take_over)
 
 
 def test_a_create_is_recorded_before_it_is_made() -> None:
@@ -114,8 +114,9 @@ def test_gone_and_foreign_orphans_leave_with_the_next_save() -> None:
     quiet = make_plan([], {}, instance=ME, rules=Rules(), orphans=orphans)
     writing = make_plan([(mapping(), content())], {}, instance=ME, rules=Rules(), orphans=orphans)
 
-    assert before_writes(inventory, quiet, instance=ME, now=NOW, gone={lost.key}) is None
-    assert before_writes(inventory, writing, instance=ME, now=NOW, gone={lost.key, SECRET}) == KNOWN
+    assert before_writes(inventory, quiet, instance=ME, rules=Rules(), now=NOW, gone={lost.key}) is None
+    gone = {lost.key, SECRET}
+    assert before_writes(inventory, writing, instance=ME, rules=Rules(), now=NOW, gone=gone) == KNOWN
 
 
 def test_only_what_the_inventory_knows_is_read_before_a_write() -> None:
@@ -124,3 +125,23 @@ def test_only_what_the_inventory_knows_is_read_before_a_write() -> None:
     assert needs_read(mapping(), None, instance=ME)
     assert needs_read(mapping(), Inventory(), instance=PLAIN)
     assert not needs_read(mapping(suspend=True), KNOWN, instance=ME)
+
+
+def test_updates_are_recorded_where_they_are_limited() -> None:
+    plan = _plan(mapping(), content({"password": "new"}), written())
+    limited = Rules(max_changes_percent=30)
+
+    saved = before_writes(KNOWN, plan, instance=ME, rules=limited, now=NOW)
+
+    assert saved == replace(KNOWN, removals=(Removal(NOW, "", "vault", 1, "update"),))
+    assert before_writes(KNOWN, plan, instance=ME, rules=Rules(), now=NOW) is None
+
+
+def test_an_update_that_takes_a_key_away_is_recorded_as_both() -> None:
+    plan = _plan(mapping(), content({"user": "u"}), written())
+    limited = Rules(max_changes_percent=30)
+
+    saved = before_writes(KNOWN, plan, instance=ME, rules=limited, now=NOW)
+
+    assert saved is not None
+    assert [removal.kind for removal in saved.removals] == ["removal", "update"]
