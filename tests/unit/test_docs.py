@@ -1,0 +1,207 @@
+"""The documentation is true, as far as that can be told without a server: examples load, names exist, links lead."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from syncd.cli.main import main
+from syncd.config.convert import Shape
+from syncd.config.document import (
+    DaemonShape,
+    DefaultsShape,
+    GuardsShape,
+    HomeShape,
+    LogShape,
+    MappingFileShape,
+    PlatformShape,
+)
+from syncd.config.files import ConfigurationError
+from syncd.config.load import load
+from syncd.config.mapping import MappingShape
+from syncd.config.references import DataShape, ExtractShape
+from syncd.config.stores import LimitsShape, StoreShape, TimeoutsShape, TlsShape
+from syncd.config.targets import DirectoryShape, KubernetesShape, TargetShape
+from syncd.fetch.registry import Registry
+from tests.documents import ROOT, Fence, anchors, codes, commands, documents, fences, guides, links, read, section
+
+CONFIGURATION, STORES = "docs/configuration.md", "docs/stores.md"
+FENCES = [fence for document in documents() for fence in fences(document)]
+ON_TOP = re.compile(r"(?:#[^\n]*\n)*version:")
+
+
+def examples() -> list[Fence]:
+    """Give the blocks that are configuration files."""
+    return [fence for fence in FENCES if fence.language == "yaml" and ON_TOP.match(fence.text)]
+
+
+def test_there_are_documents_examples_and_commands_to_look_at() -> None:
+    assert {"README.md", CONFIGURATION, STORES, "docs/safety.md"} <= set(map(str, guides()))
+    assert len(examples()) > 8
+    assert len(list(commands(CONFIGURATION))) > 5
+
+
+@pytest.mark.parametrize("example", examples(), ids=str)
+def test_every_example_of_a_configuration_loads(example: Fence, tmp_path: Path) -> None:
+    named = re.match(r"# (\S+\.yaml)\n", example.text)
+    written: dict[str, str] = {}
+    if named:  # a file of mappings, for the last whole configuration before it
+        before = [e for e in examples() if e.file == example.file and e.line < example.line and "instance:" in e.text]
+        written[named[1]] = example.text
+        example = before[-1]
+    for pattern in yaml.safe_load(example.text).get("include", ()):
+        name = pattern.replace("*", "some")
+        if not named:
+            written[name] = "version: 1\n"
+    for name, text in {"syncd.yaml": example.text, **written}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = load(tmp_path / "syncd.yaml", Registry())
+    assert found.mappings or "secrets:" not in example.text
+    assert len(found.files) == 1 + len(written)
+
+
+@pytest.mark.parametrize("fence", [f for f in FENCES if f.language in ("yaml", "json")], ids=str)
+def test_every_block_is_well_formed(fence: Fence) -> None:
+    assert json.loads(fence.text) if fence.language == "json" else yaml.safe_load(fence.text)
+
+
+@pytest.mark.parametrize("document", documents(), ids=str)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    missing = []
+    for link in links(document):
+        if re.match(r"https?://|mailto:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        if not target.exists() or (anchor and anchor not in anchors(target.resolve().relative_to(ROOT))):
+            missing.append(link)
+    assert missing == []
+
+
+def words(text: str) -> set[str]:
+    """Give every word between backquotes, which may be a field in its surroundings: `tls: {caFile}`."""
+    return {word for code in codes(text) for word in re.findall(r"[A-Za-z][A-Za-z0-9]*", code)}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        PlatformShape, MappingFileShape, DefaultsShape, GuardsShape, HomeShape, DaemonShape, LogShape, MappingShape,
+        DataShape, ExtractShape, TargetShape, KubernetesShape, DirectoryShape,
+    ],
+)  # fmt: skip
+def test_every_field_of_the_file_is_named_on_its_page(shape: type[Shape]) -> None:
+    assert set(shape.__struct_encode_fields__) - words(read(CONFIGURATION)) == set()
+
+
+@pytest.mark.parametrize("shape", [StoreShape, TlsShape, TimeoutsShape, LimitsShape])
+def test_every_field_of_all_stores_is_named_on_their_page(shape: type[Shape]) -> None:
+    assert set(shape.__struct_encode_fields__) - words(section(STORES, "What every store takes")) == set()
+
+
+@pytest.mark.parametrize("kind", sorted(Registry()))
+def test_every_option_of_a_store_is_named_in_its_section(kind: str) -> None:
+    options = set(Registry()[kind].options.__struct_encode_fields__)
+    assert options - words(section(STORES, kind)) == set()
+
+
+@pytest.mark.parametrize("kind", sorted(Registry()))
+def test_every_reason_that_a_table_of_answers_names_is_one_of_the_adapter(kind: str) -> None:
+    source = "".join(path.read_text() for path in (ROOT / "providers/syncd_providers" / kind).glob("*.py"))
+    rows = [line.split(" | ") for line in section(STORES, kind).splitlines() if line.count(" | ") == 2]
+    classes = words(section(STORES, "How answers are understood"))
+    table = [row for row in rows if row[1].strip("`") in classes and row[2].startswith("`")]
+    assert len(table) > 4
+    assert [code for row in table for code in codes(row[2]) if f'"{code}"' not in source] == []
+
+
+def refusals() -> Iterator[tuple[str, str]]:
+    """Give each name of the list of what is not supported yet, and a piece of the file that asks for it."""
+    for top in ("tenants: {}", "guards: {allowRestart: true}",
+                "daemon: {drift: watch}", "daemon: {audit: {}}", "daemon: {shards: 2}",
+                "daemon: {leaderElection: {enabled: true}}"):  # fmt: skip
+        yield re.split(r"\W+", top)[0 if top == "tenants: {}" else 1], top
+    for field in ("namespaces: [a]", "namespaceSelector: {}", "movedFrom: a/b", "tls: {}", "docker: []",
+                  "basicAuth: {}", "sshAuth: {}", "template: {}", "checks: {}", "restart: []", "keepVersions: 3",
+                  "refresh: once", "refresh: onChange", "immutable: versioned"):  # fmt: skip
+        yield field.split(":")[0], f"secrets: [{{name: a, namespace: n, {field}, data: {{k: {{literal: v}}}}}}]"
+    yield "metadata", "secrets: [{name: a, namespace: n, data: {k: {store: f, key: a, metadata: x}}}]"
+    for field in ("find: {path: a}", "keys: {prefix: A_}"):
+        yield field.split(":")[0], f"secrets: [{{name: a, namespace: n, dataFrom: [{{store: f, key: a, {field}}}]}}]"
+    for login in ("kubernetes", "jwt", "userpass", "ldap", "cert", "aws", "azure"):
+        yield login, f"stores: {{v: {{type: vault, address: 'https://v', auth: {{{login}: {{}}}}}}}}"
+    yield "webIdentity", "stores: {a: {type: aws, region: eu-west-1, auth: {webIdentity: {}}}}"
+    yield "assumeRole", "stores: {a: {type: aws, region: eu-west-1, auth: {default: {}, assumeRole: [{roleArn: r}]}}}"
+    for login in ("clientCertificate", "azureCli"):
+        yield login, f"stores: {{k: {{type: azure, vaultUrl: 'https://k', auth: {{{login}: {{}}}}}}}}"
+
+
+@pytest.mark.parametrize(("name", "piece"), list(refusals()))
+def test_what_is_not_supported_yet_is_refused_with_these_words(name: str, piece: str, tmp_path: Path) -> None:
+    head = "version: 1\ninstance: a\ntarget: {directory: {path: x}}\n"
+    stores = "" if piece.startswith("stores:") else "stores: {f: {type: file, path: v.yaml}}\n"
+    (tmp_path / "syncd.yaml").write_text(f"{head}{stores}{piece}\n")
+    with pytest.raises(ConfigurationError, match="not supported yet") as caught:
+        load(tmp_path / "syncd.yaml", Registry())
+    told = [str(each.problem.path) for each in caught.value.diagnostics if "not supported yet" in each.problem.message]
+    assert len(told) == 1
+    assert f"'{name}'" in told[0]
+
+
+def test_the_list_of_what_is_not_supported_yet_is_whole() -> None:
+    lines = [line for line in section(CONFIGURATION, "Not supported yet").splitlines() if line.startswith("- ")]
+    listed = {re.split(r"\W", code)[0] for code in codes("\n".join(lines))}
+    places = {"guards", "daemon", "dataFrom"}
+    assert listed - places == {name for name, _ in refusals()}
+    shapes = (PlatformShape, GuardsShape, HomeShape, DaemonShape, MappingShape, DataShape, ExtractShape)
+    assert {name for shape in shapes for name in shape.not_yet} <= listed
+
+
+def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """Ask the program for the long options of a verb."""
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    return set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
+
+
+@pytest.mark.parametrize("verb", ["check", "diff", "apply", "run", "schema"])
+def test_the_table_of_options_says_what_each_verb_takes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [line.strip("| ").split(" | ") for line in section(CONFIGURATION, "Command line").splitlines()]
+    options = [row for row in rows if len(row) == 3 and row[0].startswith("`-")]
+    listed = {option for row in options if row[1] == "all" or verb in row[1].split(", ")
+              for option in re.findall(r"--[a-z][a-z-]+", row[0])}  # fmt: skip
+    assert listed == options_of(verb, capsys)
+
+
+@pytest.mark.parametrize("document", guides(), ids=str)
+def test_every_option_that_a_document_names_exists(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = {option for verb in ("check", "diff", "apply", "run", "schema") for option in options_of(verb, capsys)}
+    of_kubectl = {"--from-literal", "--from-file", "--from-env-file", "--cert", "--key"}
+    named = {option for code in codes(read(document)) for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", code)}
+    assert named - known - of_kubectl == set()
+
+
+def test_the_picture_of_a_diff_is_what_the_quick_start_shows(tmp_path: Path) -> None:
+    syncd = Path(sys.executable).parent / "syncd"
+    done = subprocess.run(
+        ["sh", ROOT / "config/quickstart/run.sh", syncd], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    picture = next(fence for fence in fences("README.md") if fence.text.startswith("$ syncd diff"))
+    shown = done.stdout[done.stdout.index("$ syncd diff") :]
+    assert shown.startswith(picture.text)
+    assert shown.removeprefix(picture.text).startswith("\nLook around")
+
+
+def test_every_target_of_make_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    named: set[str] = set()
+    for document in documents():
+        typed = [*codes(read(document)), *commands(document)]
+        named |= {word for line in typed if line.startswith("make ") for word in line.split()[1:] if word.isalpha()}
+    assert {"quickstart", "test", "servers"} <= named <= targets
