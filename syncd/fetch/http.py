@@ -27,7 +27,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from syncd.fetch.connection import POOLS, bind
+from syncd.connection import POOLS, bind
 from syncd.model.reference import Failure, FailureClass, Scope
 from syncd.model.store import Timeouts, Tls
 

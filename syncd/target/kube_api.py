@@ -14,6 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from syncd import __version__
+from syncd.connection import bind
 from syncd.model.store import Timeouts
 from syncd.target.bucket import Bucket
 from syncd.target.kube_answer import NOT_SENT, Answer, CallFailed, retry_after_seconds, translated
@@ -128,10 +129,15 @@ class ApiReader:
         self, method: str, place: Place, body: bytes | None, content_type: str, deadline: float, permit: Permit | None
     ) -> Answer:
         session = self._logged_in()
-        answer = self._once(session, method, place, body, content_type, deadline, permit)
-        if answer.status != 401:
-            return answer
-        # The token may have rotated since it was read: read everything anew, once.
+        try:
+            answer = self._once(session, method, place, body, content_type, deadline, permit)
+        except CallFailed as failed:
+            if failed.reason != "certificate-untrusted":
+                raise
+        else:
+            if answer.status != 401:
+                return answer
+        # Token or authority may have been replaced since they were read: read everything anew, once.
         return self._once(self._logged_in(instead_of=session), method, place, body, content_type, deadline, permit)
 
     def _logged_in(self, instead_of: Session | None = None) -> Session:
@@ -193,6 +199,7 @@ class ApiReader:
     ) -> Answer:
         total = max(0.001, min(self._timeouts.total, deadline - self._clock()))
         ends = self._clock() + total
+        bind(total, pause=self._timeouts.read)
         timeout = urllib3.Timeout(connect=min(self._timeouts.connect, total), read=min(self._timeouts.read, total))
         try:
             response = pool.urlopen(

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from syncd.connection import limit
+
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
     from kubernetes.config.kube_config import ConfigNode
@@ -138,6 +140,7 @@ def login(cluster: Cluster, *, connections: int) -> Session:
         pools: urllib3.PoolManager = ApiClient(settings).rest_client.pool_manager
         # The pool itself: the manager would look it up anew for each request.
         pool = pools.connection_from_url(settings.host)
+        limit(pool)
     lock = threading.Lock()
     asked, header = float("-inf"), None
 

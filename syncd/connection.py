@@ -89,3 +89,8 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 POOLS: Final[dict[str, type[urllib3.HTTPConnectionPool]]] = {"http": _PlainPool, "https": _TlsPool}
 """For a manager's `pool_classes_by_scheme`."""
+
+
+def limit(pool: urllib3.HTTPConnectionPool) -> None:
+    """Let a pool of somebody else's making open connections of this kind."""
+    pool.ConnectionCls = POOLS[pool.scheme].ConnectionCls
