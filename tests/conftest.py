@@ -12,7 +12,7 @@ from tests.servers.moto import Moto
 from tests.servers.openbao import OpenBao
 from tests.servers.shared import shared, stop_shared
 
-pytest_plugins = ("tests.faults.recorder",)
+pytest_plugins = ("tests.faults.recorder", "tests.faults.leak_plugin")
 
 _ROOT_KEY = pytest.StashKey[Path]()
 
