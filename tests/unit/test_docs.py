@@ -66,6 +66,12 @@ def test_every_example_of_a_configuration_loads(example: Fence, tmp_path: Path) 
     assert len(found.files) == 1 + len(written)
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*/*.yaml")), ids=lambda file: file.name)
+def test_every_configuration_that_is_shipped_loads(file: Path) -> None:
+    if ON_TOP.match(file.read_text()):
+        assert load(file, Registry()).mappings
+
+
 @pytest.mark.parametrize("fence", [f for f in FENCES if f.language in ("yaml", "json")], ids=str)
 def test_every_block_is_well_formed(fence: Fence) -> None:
     assert json.loads(fence.text) if fence.language == "json" else yaml.safe_load(fence.text)
