@@ -1,11 +1,12 @@
-"""An API server's Secrets in memory: resourceVersion, UID, type and immutability are kept as the real one keeps them.
+"""An API server's Secrets in memory, with the real one's rules: resourceVersion, UID, type, immutability, quota.
 
 For tests of whatever writes through the target seam. What was asked of it is in `calls`; what it is to answer
-otherwise, a test says with `answer`; what others do to a Secret, with `put` and `remove`.
+otherwise, a test says with `answer`; what others do to a Secret, with `put` and `remove`; what no writer may ever ask
+for, with `demand`. The contract of targets holds it and the real kube-apiserver to the same behaviour.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -54,14 +55,22 @@ class Cluster:
 
     namespaces: set[str] | None = None
     """Those that exist; None: every one."""
+    terminating: set[str] = field(default_factory=set)
+    """Namespaces that are being deleted: they take nothing new."""
     quota: int | None = None
-    """How many Secrets a namespace may hold; None: any number."""
+    """How many Secrets a namespace may hold; None: any number. Asked before it is looked whether a name is taken."""
+    demand: Callable[[Asked, LiveSecret | None, DesiredSecret | None], None] = lambda _asked, _live, _desired: None
+    """Called with each request to write that arrives, under the lock: what stood at the resourceVersion that it names
+    (None for a create) and what is wanted (None for a delete). Raises where no writer may ask for that.
+    """
     answer: Callable[[Asked], WriteFailure | ReadFailure | None] = lambda _asked: None
     """Called before each call, outside the lock: may change the cluster, and may give the answer itself."""
 
     def __post_init__(self) -> None:
         """Start empty."""
         self.secrets: dict[SecretKey, LiveSecret] = {}
+        self.versions: dict[tuple[str, str], LiveSecret] = {}
+        """What stood, by UID and resourceVersion; deleted ones too."""
         self.calls: list[Asked] = []
         self._lock = Lock()
         self._version = 0
@@ -71,6 +80,14 @@ class Cluster:
         with self._lock:
             standing = self.secrets.get(desired.key)
             return self._store(desired, standing.uid if standing else None)
+
+    def copy(self) -> "Cluster":
+        """Give another cluster that holds the same, with no call on record and nothing demanded."""
+        with self._lock:
+            other = Cluster(self.namespaces and set(self.namespaces), set(self.terminating), self.quota)
+            other.secrets, other.versions = dict(self.secrets), dict(self.versions)
+            other._version = self._version
+            return other
 
     def remove(self, key: SecretKey) -> None:
         """Delete as somebody else would."""
@@ -94,11 +111,14 @@ class Cluster:
             return failure
         with self._lock:
             key = desired.key
-            if key in self.secrets:
-                return _failure(key, "exists", "something of that name is there")
+            self.demand(Asked("create", key), None, desired)
+            if key.namespace in self.terminating:
+                return _failure(key, "gone", "the namespace is being deleted")
             held = sum(1 for other in self.secrets if other.namespace == key.namespace)
             if self.quota is not None and held >= self.quota:
                 return _failure(key, "quota", "the namespace holds as many Secrets as it may")
+            if key in self.secrets:
+                return _failure(key, "exists", "something of that name is there")
             return _confirmed(self._store(desired, None))
 
     def update(self, live: LiveSecret, desired: DesiredSecret, permit: Permit) -> WriteOutcome:
@@ -107,7 +127,7 @@ class Cluster:
         if failure is not None:
             return failure
         with self._lock:
-            standing = self._judged(live)
+            standing = self._judged(Asked("update", live.key), live, desired)
             if isinstance(standing, WriteFailure):
                 return standing
             if desired.key != live.key or desired.type != standing.type:
@@ -122,7 +142,7 @@ class Cluster:
         if failure is not None:
             return failure
         with self._lock:
-            standing = self._judged(live)
+            standing = self._judged(Asked("delete", live.key), live, None)
             if isinstance(standing, WriteFailure):
                 return standing
             del self.secrets[live.key]
@@ -149,11 +169,12 @@ class Cluster:
             return _failure(key, "gone", "the namespace is not there")
         return None
 
-    def _judged(self, live: LiveSecret) -> LiveSecret | WriteFailure:
-        """Check the preconditions, which every update and delete carries."""
+    def _judged(self, asked: Asked, live: LiveSecret, desired: DesiredSecret | None) -> LiveSecret | WriteFailure:
+        """Check the preconditions, which every update and delete carries (I-PREC)."""
         if not live.uid or not live.resource_version:
             message = f"a write of {live.key} came without preconditions"
             raise AssertionError(message)
+        self.demand(asked, self.versions.get((live.uid, live.resource_version)), desired)
         standing = self.secrets.get(live.key)
         if standing is None:
             return _failure(live.key, "gone", "it is not there any more")
@@ -177,6 +198,7 @@ class Cluster:
         if standing is not None and replace(live, resource_version=standing.resource_version) == standing:
             return standing  # as the API server: a write that changes nothing gives no new resourceVersion
         self.secrets[desired.key] = live
+        self.versions[live.uid, live.resource_version] = live
         return live
 
 
