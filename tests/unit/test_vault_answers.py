@@ -86,6 +86,9 @@ SHAPES = {
 def test_no_status_from_400_to_599_is_absent_but_a_404_with_vault_s_empty_list(shape: str, kv: int) -> None:
     for status in range(400, 600):
         found = judged(status, SHAPES[shape], kv=kv)
+        if (status, shape, kv) == (473, "value", 2):
+            assert isinstance(found, Fetched)  # A5: a performance standby that carries the object has read it
+            continue
         assert isinstance(found, Failure)
         assert (found.cls is C.ABSENT) == (status == 404 and shape == "not found"), (status, found)
 
@@ -96,7 +99,7 @@ LISTED = {400, 403, 404, 429}
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_status_that_the_table_does_not_list_is_unavailable(shape: str) -> None:
     for status in [*range(300, 400), *range(400, 600)]:
-        if status not in LISTED:
+        if status not in LISTED and (status, shape) != (473, "value"):
             assert word(judged(status, SHAPES[shape]))[0] is C.UNAVAILABLE, status
 
 

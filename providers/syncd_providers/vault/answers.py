@@ -61,6 +61,8 @@ class _MountReply(msgspec.Struct, frozen=True):
     data: _Mount
 
 
+_STANDBY: Final = 473
+"""What a performance standby says of itself; where it carries the object all the same, the object counts."""
 _KV_TYPES: Final = frozenset({"kv", "generic"})
 """`generic` is what KV 1 was called before Vault 0.9."""
 _not_found = msgspec.json.Decoder(_NotFound)
@@ -83,8 +85,10 @@ class Asked:
 
 def read(answer: Answer, asked: Asked) -> Fetched | Failure:
     """Judge the answer to the read of an object in a mount that is known to exist."""
-    if answer.status == 200:
-        return _read_versioned(answer.body, asked) if asked.kv == 2 else _read_plain(answer.body, asked)
+    if answer.status in (200, _STANDBY):
+        found = _read_versioned(answer.body, asked) if asked.kv == 2 else _read_plain(answer.body, asked)
+        if answer.status == 200 or isinstance(found, Fetched):
+            return found
     if answer.status == 404:
         return _missing(answer.body, asked)
     return refused(answer, f"{asked.ref}", asked.address)

@@ -25,6 +25,7 @@ class _CallLocal(threading.local):
 
     token: SecretValue | None = None
     remaining: float = 0.001
+    index: str = ""
 
 
 class _NoSession:
@@ -57,6 +58,8 @@ class _Wire(Adapter):  # type: ignore[misc]  # hvac has no type hints
         out = dict(self._headers)
         if self._call.token is not None:
             out["X-Vault-Token"] = self._call.token.reveal().decode("ascii")
+        if self._call.index:
+            out["X-Vault-Index"] = self._call.index
         body = None
         if (content := given.get("json")) is not None:
             body = msgspec.json.encode(content)
@@ -93,9 +96,15 @@ class VaultClient:
         self._token = client.auth.token
         self._approle = client.auth.approle
 
-    def read(self, kv: int, mount: str, path: str, version: str, token: SecretValue, remaining: float) -> Answer:
-        """Read an object of a KV 1 or 2 mount; `version` is empty for the current one."""
-        self._bind(token, remaining)
+    def read(
+        self, kv: int, mount: str, path: str, version: str, token: SecretValue, remaining: float, index: str = ""
+    ) -> Answer:
+        """Read an object of a KV 1 or 2 mount; `version` is empty for the current one.
+
+        `index` makes a node that has not caught up with that state say so (412)
+        (https://developer.hashicorp.com/vault/docs/enterprise/consistency).
+        """
+        self._bind(token, remaining, index)
         if kv == 1:
             return _answer(self._kv1.read_secret(path, mount_point=mount))
         return _answer(
@@ -133,9 +142,10 @@ class VaultClient:
         secret = secret_id.reveal().decode("utf-8", "replace")
         return _answer(self._approle.login(role_id, secret, use_token=False, mount_point=mount))
 
-    def _bind(self, token: SecretValue | None, remaining: float) -> None:
+    def _bind(self, token: SecretValue | None, remaining: float, index: str = "") -> None:
         self._call.token = token
         self._call.remaining = remaining
+        self._call.index = index
 
 
 def _answer(given: object) -> Answer:

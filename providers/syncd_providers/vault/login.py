@@ -1,5 +1,7 @@
 """Login answers, and the two ways to a token: one that was given, and one that an AppRole login gives."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,7 +15,7 @@ from syncd.model.reference import Failure, FailureClass
 from syncd.node import text
 from syncd.redact import SecretValue
 from syncd_providers.vault.options import AppRole, VaultOptions
-from syncd_providers.vault.statuses import is_vault, refused, says
+from syncd_providers.vault.statuses import clock_skew, is_vault, refused, says
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Grant:
     seconds: float = 0.0
     """How long it lives from the moment it was asked for; 0 for without end, or not known."""
     renewable: bool = False
+    index: str = ""
+    """The state of the cluster that knows this login (X-Vault-Index); empty where the server does not say."""
 
 
 class Logins(Protocol):
@@ -65,9 +69,10 @@ class GivenToken:
 class AppRoleLogin:
     """A login with a role id and a secret id, both read anew for each."""
 
-    def __init__(self, options: AppRole, base: Path, address: str) -> None:
-        """Keep where they stand."""
+    def __init__(self, options: AppRole, base: Path, address: str, wall: Callable[[], float]) -> None:
+        """Keep where they stand; `wall` gives seconds since the epoch."""
         self._options = options
+        self._wall = wall
         self._base = base
         self._mount = text(options.mount).strip("/")
         self._address = address
@@ -81,7 +86,7 @@ class AppRoleLogin:
             return _unreadable(error)
         call.spend()
         answer = client.login_approle(self._mount, role_id, secret_id, call.remaining())
-        return judge_login(answer, self._described(), self._address)
+        return judge_login(answer, self._described(), self._address, self._wall())
 
     def _described(self) -> str:
         """Name the login in a message; a role id that is kept as a credential stays out of it."""
@@ -90,10 +95,10 @@ class AppRoleLogin:
         return f"the appRole login at auth/{self._mount}{whose}"
 
 
-def login_of(options: VaultOptions, base: Path) -> Login:
+def login_of(options: VaultOptions, base: Path, wall: Callable[[], float] = time.time) -> Login:
     """Make the login that the options ask for; `check` has seen that there is exactly one."""
     if options.auth.app_role is not None:
-        return AppRoleLogin(options.auth.app_role, base, text(options.address))
+        return AppRoleLogin(options.auth.app_role, base, text(options.address), wall)
     return GivenToken(options.auth.token or Credential(), base)
 
 
@@ -111,8 +116,11 @@ _reply = msgspec.json.Decoder(_AuthReply)
 _REFUSED: Final = "was refused; look whether its credential is right, expired, used up or revoked"
 
 
-def judge_login(answer: Answer, login: str, address: str) -> Grant | Failure:
-    """Judge the answer to a login or a renewal, which `login` names."""
+def judge_login(answer: Answer, login: str, address: str, now: float | None = None) -> Grant | Failure:
+    """Judge the answer to a login or a renewal, which `login` names.
+
+    `now` is in seconds since the epoch; None where clocks have no part in it.
+    """
     if answer.status == 200:
         try:
             auth = _reply.decode(answer.body).auth
@@ -123,12 +131,23 @@ def judge_login(answer: Answer, login: str, address: str) -> Grant | Failure:
         if not is_token(token):
             message = f"{login} gave no usable token; does it ask for a second factor?"
             return _store_wide(FailureClass.DENIED, "login-without-token", message)
-        return Grant(SecretValue(token), ours=True, seconds=max(auth.lease_duration, 0), renewable=auth.renewable)
-    return _no_login(answer, login, address)
+        index = answer.headers.get("x-vault-index", "")
+        return Grant(
+            SecretValue(token),
+            ours=True,
+            seconds=max(auth.lease_duration, 0),
+            renewable=auth.renewable,
+            index=index if is_token(index.encode("utf-8", "replace")) else "",
+        )
+    return _no_login(answer, login, address, now)
 
 
-def _no_login(answer: Answer, login: str, address: str) -> Failure:
+def _no_login(answer: Answer, login: str, address: str, now: float | None) -> Failure:
     status = answer.status
+    skew = None if now is None else clock_skew(answer.headers, now)
+    if status in (400, 403) and skew is not None:
+        message = f"{login} was refused, and the clock of {address} is {skew:+.0f} s from the one here; set the clock"
+        return _store_wide(FailureClass.DENIED, "clock", message)
     if status == 404 and is_vault(answer.body):
         message = f"{login} finds no such method; check its mount and the namespace"
         return _store_wide(FailureClass.CONFIG, "login-missing", message)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 MOUNT_SECONDS: Final = 60.0
 """How long it is believed what engine a mount has; a mount that was made anew is noticed after it."""
 
+INDEX_SECONDS: Final = 60.0
+"""How long after a login a node is asked to have caught up with it; not for ever, since a cluster that was restored
+from a backup never reaches it again."""
+
 
 class VaultProvider:
     """Reads KV 1 and 2. Implements `syncd.fetch.seam.Provider`."""
@@ -136,7 +140,8 @@ class _Connected:
 
     def _asked(self, ref: RemoteRef, kv: int, token: Token, call: Call) -> Outcome:
         call.spend()
-        answer = self._client.read(kv, ref.mount, ref.key, ref.version, token.secret, call.remaining())
+        index = token.index if self._clock() - token.got < INDEX_SECONDS else ""
+        answer = self._client.read(kv, ref.mount, ref.key, ref.version, token.secret, call.remaining(), index)
         return answers.read(answer, answers.Asked(ref, kv, self._address))
 
     def _confirmed(self, absent: Failure, ref: RemoteRef, token: Token, call: Call) -> Outcome:

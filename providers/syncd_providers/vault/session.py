@@ -3,6 +3,7 @@
 Nothing here runs by itself: a token is looked after by the fetch that needs it.
 """
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,15 +47,25 @@ class Token:
     """Seconds that the login gave; a renewal that gives much less has met the maximum."""
     renewable: bool
     due: float
-    """When to renew it or log in anew: at two thirds of its life."""
+    """When to renew it or log in anew: at two thirds of its life, or a little before."""
     ends: float
+    index: str = ""
+    """See `Grant`."""
 
 
 class Session:
     """Hands out the token. Called from several threads."""
 
-    def __init__(self, client: "VaultClient", login: Login, address: str, clock: Callable[[], float] | None) -> None:
-        """Keep what it needs; logs in with the first `token`."""
+    def __init__(
+        self,
+        client: "VaultClient",
+        login: Login,
+        address: str,
+        clock: Callable[[], float] | None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Keep what it needs; logs in with the first `token`. `jitter` gives numbers from 0 to 1."""
+        self._jitter = jitter
         self._client = client
         self._login = login
         self._address = address
@@ -169,15 +180,16 @@ class Session:
         asked = self._clock()
         call.spend()
         try:
-            grant = judge_login(self._client.renew(token.secret, call.remaining()), "the renewal", self._address)
+            answer = self._client.renew(token.secret, call.remaining())
         except TransportError:
             return self._postponed(token, asked)
+        grant = judge_login(answer, "the renewal", self._address)
         if isinstance(grant, Failure):
             refused = grant.cls in (FailureClass.DENIED, FailureClass.CONFIG)
             return None if refused else self._postponed(token, asked)
         if grant.seconds < token.lifetime / 2:
             return None  # near the maximum a renewal gives less and less
-        self._token = replace(token, due=asked + grant.seconds * 2 / 3, ends=asked + grant.seconds)
+        self._token = replace(token, due=_due(asked, grant.seconds, self._jitter()), ends=asked + grant.seconds)
         return self._token
 
     def _logged_in(self, old: Token | None, call: Call) -> Token | Failure:
@@ -198,7 +210,7 @@ class Session:
             self._retire(old)
         self._last_failure = None
         self._number += 1
-        token = _token(grant, self._number, asked)
+        token = _token(grant, self._number, asked, self._jitter())
         if self._closed:
             self._revoke(token, time.monotonic() + REVOKE_SECONDS)
         else:
@@ -221,7 +233,14 @@ class Session:
                 self._client.revoke(token.secret, left)
 
 
-def _token(grant: Grant, number: int, asked: float) -> Token:
+def _due(asked: float, seconds: float, chance: float) -> float:
+    """Give the moment to renew at: two thirds of the life, or up to a tenth of them earlier, so that those who logged
+    in together do not renew together.
+    """  # noqa: D205 — one sentence
+    return asked + seconds * 2 / 3 * (1 - chance / 10)
+
+
+def _token(grant: Grant, number: int, asked: float, chance: float) -> Token:
     forever = float("inf")
     seconds = grant.seconds or forever
     return Token(
@@ -231,6 +250,7 @@ def _token(grant: Grant, number: int, asked: float) -> Token:
         got=asked,
         lifetime=grant.seconds,
         renewable=grant.ours and grant.renewable,
-        due=asked + seconds * 2 / 3,
+        due=_due(asked, seconds, chance),
         ends=asked + seconds,
+        index=grant.index,
     )

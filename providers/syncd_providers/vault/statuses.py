@@ -22,6 +22,9 @@ _STATUS: Final[Mapping[int, tuple[str, str]]] = {
     501: ("not-initialised", "the server is not initialised"),
     530: ("node-removed", "the node was removed from its cluster"),
 }
+SKEW: Final = 150.0
+"""Seconds by which Vault's JWT logins let clocks differ
+(https://developer.hashicorp.com/vault/api-docs/auth/jwt, `clock_skew_leeway`, `not_before_leeway`: 60 and 150)."""
 _STORE_WIDE: Final = frozenset({472, 474, 501, 530})
 
 
@@ -92,6 +95,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return (parsedate_to_datetime(given) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
+    """Give the seconds by which the server's clock is ahead of `now`; None within what logins put up with."""
+    try:
+        skew = parsedate_to_datetime(headers.get("date", "")).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return skew if abs(skew) > SKEW else None
 
 
 def is_vault(body: bytes) -> bool:
