@@ -27,6 +27,7 @@ from syncd.config.mapping import MappingShape
 from syncd.config.references import DataShape, ExtractShape
 from syncd.config.stores import LimitsShape, StoreShape, TimeoutsShape, TlsShape
 from syncd.config.targets import DirectoryShape, KubernetesShape, TargetShape
+from syncd.daemon.metrics import Metrics
 from syncd.fetch.registry import Registry
 from tests.documents import ROOT, Fence, anchors, codes, commands, documents, fences, guides, links, read, section
 
@@ -167,6 +168,12 @@ def test_the_list_of_what_is_not_supported_yet_is_whole() -> None:
     assert listed - places == {name for name, _ in refusals()}
     shapes = (PlatformShape, GuardsShape, HomeShape, DaemonShape, MappingShape, DataShape, ExtractShape)
     assert {name for shape in shapes for name in shape.not_yet} <= listed
+
+
+def test_the_metrics_that_the_page_names_are_those_that_there_are() -> None:
+    named = {code for code in codes(section(CONFIGURATION, "Daemon")) if code.startswith("syncd_")}
+    told = re.findall(r"^# TYPE (\S+)", Metrics().text().decode(), re.MULTILINE)
+    assert named == {name for name in told if not name.endswith("_created")}
 
 
 def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
