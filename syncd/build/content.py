@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from syncd.build.json_text import Flaw, spelled
+from syncd.build.remarks import remarks
 from syncd.build.rules import bad_key, broken_rule
 from syncd.build.select import Answers, Fault, extract, select, shown
 from syncd.model.mapping import Extract, Literally, SecretMapping, Selection
@@ -153,6 +154,7 @@ class _Build:
 
     def _content(self) -> Content:
         mapping = self._mapping
+        literals = {key for key, source in mapping.data if isinstance(source, Literally)}
         return Content(
             type=mapping.type,
             data={key: SecretValue(self._data[key]) for key in sorted(self._data)},
@@ -160,6 +162,7 @@ class _Build:
             annotations=dict(mapping.annotations),
             sources=self._sources(),
             immutable=mapping.immutable,
+            remarks=remarks({key: value for key, value in self._data.items() if key not in literals}),
         )
 
     def _sources(self) -> tuple[SourceVersion, ...]:

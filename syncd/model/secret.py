@@ -31,6 +31,8 @@ class Content:
     annotations: Mapping[str, str]
     sources: tuple[SourceVersion, ...]
     immutable: bool = False
+    remarks: tuple[str, ...] = ()
+    """Sentences for a person about what is odd and written all the same. No values."""
 
 
 @dataclass(frozen=True, slots=True)
