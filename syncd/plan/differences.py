@@ -4,7 +4,7 @@ The desired maps are complete for the write. Foreign labels and annotations alwa
 `merge` and leave without it; what was ours and is no longer wanted leaves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -92,6 +92,15 @@ def desired_secret(
     return DesiredSecret(key, content.type, data, labels, annotations, immutable)
 
 
+def resigned(live: LiveSecret, instance: Instance) -> DesiredSecret:
+    """Make the Secret as it stands, its mark signed under the present name with the present key."""
+    labels = {**live.labels, INSTANCE: instance.name}
+    annotations = dict(live.annotations)
+    if instance.key is not None and live.key.target not in instance.plain_targets:
+        annotations[OWNER] = proof(instance.key, instance.name, live.key, annotations)
+    return DesiredSecret(live.key, live.type, live.data, labels, annotations, live.immutable)
+
+
 def released(live: LiveSecret, mark: Mark) -> DesiredSecret:
     """Make the Secret without what is ours: keys, labels, annotations and marks. What others put there stays."""
     labels = _foreign(live.labels, mark.labels, frozenset({INSTANCE}))
@@ -107,12 +116,15 @@ def released(live: LiveSecret, mark: Mark) -> DesiredSecret:
     )
 
 
-def difference(desired: DesiredSecret, live: LiveSecret, *, ours: AbstractSet[str]) -> Difference:
+def difference(
+    desired: DesiredSecret, live: LiveSecret, *, ours: AbstractSet[str], outdated: bool = False
+) -> Difference:
     """Compare the whole desired object with the live one. Bytes are compared in constant time.
 
-    `ours` names the keys that the mapping gives; keys of others that stay are none of the plan's business.
+    `ours` names the keys that the mapping gives; keys of others that stay are none of the plan's business. A mark that
+    is `outdated` is signed anew, whatever else is equal.
     """
-    bookkeeping = any(live.annotations.get(name) != desired.annotations.get(name) for name in _BOOKKEEPING)
+    bookkeeping = outdated or any(live.annotations.get(name) != desired.annotations.get(name) for name in _BOOKKEEPING)
     return Difference(
         keys=_keys(desired, live, ours),
         labels=_differing(desired.labels, live.labels),
@@ -122,11 +134,11 @@ def difference(desired: DesiredSecret, live: LiveSecret, *, ours: AbstractSet[st
     )
 
 
-def why(found: Difference, mark: Mark, content: Content, *, formerly: Mapping[str, str]) -> str:
+def why(found: Difference, mark: Mark, content: Content, *, formerly: Mapping[str, str], outdated: bool) -> str:
     """Give the reason code of an update: `mapping-changed`, `source-changed`, `drift` or `mark-outdated`.
 
     Data that differs at equal names, references and versions is drift: edited by hand, or a literal, property or
-    decoding that the mapping changed without a trace in the mark.
+    decoding that the mapping changed without a trace in the mark. An `outdated` mark bears a name or proof of before.
     """
     if found.keys.any():
         return _why_data(mark, content, formerly)
@@ -134,7 +146,8 @@ def why(found: Difference, mark: Mark, content: Content, *, formerly: Mapping[st
         return "mapping-changed"
     if _newly(found.annotations, content.annotations, mark.annotations):
         return "mapping-changed"
-    return "drift" if found.labels or found.annotations else "mark-outdated"
+    drifted = set(found.labels) - ({INSTANCE} if outdated else set())
+    return "drift" if drifted or found.annotations else "mark-outdated"
 
 
 def stale(mark: Mark, content: Content, *, formerly: Mapping[str, str]) -> SourceVersion | None:
@@ -143,17 +156,25 @@ def stale(mark: Mark, content: Content, *, formerly: Mapping[str, str]) -> Sourc
     KV 2 numbers count up for the life of an object: a lower number made later is an object deleted and made anew,
     every other lower number a read from a node that lags behind.
     """
+    return next((source for source, anew in _lower(mark, content, formerly) if not anew), None)
+
+
+def recreated(mark: Mark, content: Content, *, formerly: Mapping[str, str]) -> tuple[SourceVersion, ...]:
+    """List the sources whose object was deleted and made anew: a lower number than the one recorded, made later."""
+    return tuple(source for source, anew in _lower(mark, content, formerly) if anew)
+
+
+def _lower(mark: Mark, content: Content, formerly: Mapping[str, str]) -> Iterator[tuple[SourceVersion, bool]]:
+    """Give the sources whose number is lower than the one recorded, and whether each was made later."""
     recorded = _by_object(mark.sources or (), formerly)
     for source in content.sources:
         before = recorded.get(source.ref)
         if before is None:
             continue
         old, new = number(before.version), number(source.version)
-        if old is None or new is None or new >= old:
-            continue
-        if source.created is None or before.created is None or source.created <= before.created:
-            return source
-    return None
+        if old is not None and new is not None and new < old:
+            both = source.created is not None and before.created is not None
+            yield source, both and (source.created or 0.0) > (before.created or 0.0)
 
 
 def _why_data(mark: Mark, content: Content, formerly: Mapping[str, str]) -> str:

@@ -24,6 +24,9 @@ class Instance:
     plain_targets: frozenset[str] = frozenset()
     """Targets without key and inventory (directories): the plain mark counts, is shown `unverified`, writes go on."""
 
+    former: frozenset[str] = frozenset()
+    """Names that the instance had before: its marks under them count, where a key of before proves them."""
+
     def may_write(self, target: str) -> bool:
         """Tell whether a change of this target may be carried out, or only be shown."""
         return self.key is not None or target in self.plain_targets

@@ -6,6 +6,7 @@ from syncd.model.inventory import Entry
 from syncd.model.plan import Action, Change
 from syncd.model.reference import RemoteRef
 from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure, SourceVersion
+from syncd.plan.differences import resigned
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.marks import SUSPEND, Mark, mapping_text
 from syncd.plan.ownership import Verdict, judge
@@ -27,7 +28,8 @@ def owned_entry(live: LiveSecret, instance: Instance) -> Entry | None:
 def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool = True) -> Change | None:
     """Judge one entry without a mapping; None where the Secret is gone already.
 
-    `confirmed`: the mapping has been gone for long enough (the daemon's ten minutes; in `apply` always).
+    `confirmed`: the mapping has been gone for long enough (the daemon's ten minutes; in `apply` always). What stays
+    under a name or key of before is signed anew, so that it is known without them.
     """
     if isinstance(live, Missing):
         return None
@@ -41,6 +43,10 @@ def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, c
     mark = verdict.mark
     if kept is None and mark is not None:
         change = remove(live, mark, merge=mark.merge, reason="mapping-gone")
+    elif verdict.outdated and removable(live, verdict, instance) and entry.configuration == instance.configuration:
+        message = f"{entry.key}: its mapping is gone; its mark is signed anew under the present name and key"
+        change = Change(entry.key, Action.UPDATE, "mark-outdated", message=message, live=live)
+        change = replace(change, desired=resigned(live, instance))
     else:
         reason, message = kept or ("not-owned", "")
         change = Change(entry.key, Action.ORPHAN, reason, message=f"{entry.key}: {message}", live=live)

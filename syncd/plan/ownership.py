@@ -3,22 +3,24 @@
 | what stands on the live Secret | verdict | reason |
 | --- | --- | --- |
 | our whole mark, its proof good for this target, namespace and name | proven | |
+| our whole mark, its proof good under a name or key of before | proven, outdated | |
 | our whole mark, no key at hand; or in a plain target | unverified | |
 | no syncd mark, no other manager's | none | `not-owned` |
 | no syncd mark, another manager's or an ownerReference | foreign | `other-manager` |
-| the label of another instance | foreign | `other-instance` |
+| the label of another instance, or of a name of before with a proof by no key of before | foreign | `other-instance` |
 | our label, a newer schema | foreign | `newer-schema` |
 | part of a mark only; or a mark of another mapping that the proof does not fit (a copy) | foreign | `mark-not-ours` |
 | our whole mark of this very mapping that this key did not sign | foreign | `key-lost` |
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
 
+from syncd.model.mapping import Manager
 from syncd.model.plan import Ownership
 from syncd.model.secret import LiveSecret
 from syncd.plan.instance import Instance
+from syncd.plan.managers import Claim, claims
 from syncd.plan.marks import (
     INSTANCE,
     MANAGED_BY,
@@ -34,22 +36,6 @@ from syncd.plan.marks import (
     read_mark,
 )
 
-# By which label or annotation each manager knows its own; a name ending in / stands for all under it.
-_MANAGERS: Final = (
-    ("meta.helm.sh/release-name", "Helm"),
-    ("argocd.argoproj.io/tracking-id", "Argo CD"),
-    ("argocd.argoproj.io/instance", "Argo CD"),
-    ("kustomize.toolkit.fluxcd.io/name", "Flux"),
-    ("helm.toolkit.fluxcd.io/name", "Flux"),
-    ("reconcile.external-secrets.io/", "External Secrets Operator"),
-    ("secrets.hashicorp.com/", "Vault Secrets Operator"),
-    ("cert-manager.io/certificate-name", "cert-manager"),
-    ("controller.cert-manager.io/fao", "cert-manager"),
-    ("sealedsecrets.bitnami.com/", "Sealed Secrets"),
-    ("secrets-store.csi.k8s.io/managed", "Secrets Store CSI Driver"),
-)
-_PREFIXES: Final = tuple(prefix for prefix, _ in _MANAGERS)
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -64,16 +50,27 @@ class Verdict:
     """What a person can do about it."""
     mark: Mark | None = None
     """What the mark says, where it is ours; a mark that is not believed is not handed on."""
-    also: str = ""
-    """Ours, and yet another manager claims it too: its name."""
+    claims: tuple[Claim, ...] = ()
+    """Whose marks stand on it beside ours, or in the place of ours."""
+    outdated: bool = False
+    """Ours, under a name or a key of before: to be signed anew."""
 
     @property
     def ours(self) -> bool:
         """Tell whether it bears our mark, proven or as far as can be told."""
         return self.mark is not None
 
+    @property
+    def also(self) -> str:
+        """Name who claims it too, where it is ours; empty where nobody does."""
+        return _listed(self.claims) if self.ours else ""
 
-def judge(live: LiveSecret, instance: Instance, *, mapping: str) -> Verdict:
+    def unnamed(self, managers: Collection[Manager]) -> str:
+        """Name those who claim it and are not among `managers`; empty where nobody does."""
+        return _listed(claim for claim in self.claims if claim.manager not in managers)
+
+
+def judge(live: LiveSecret, instance: Instance, *, mapping: str) -> Verdict:  # noqa: PLR0911 — a return for each row
     """Judge whose `live` is; `mapping`, in the form of `mapping_text`, is the one on whose behalf we ask."""
     labels, annotations = live.labels, live.annotations
     if INSTANCE not in labels and labels.get(MANAGED_BY) != MANAGER and MARK_ANNOTATIONS.isdisjoint(annotations):
@@ -81,19 +78,25 @@ def judge(live: LiveSecret, instance: Instance, *, mapping: str) -> Verdict:
     refused = _strange_mark(live, instance)
     if refused is not None:
         return refused
+    named = labels[INSTANCE]
+    present = named == instance.name
     if instance.key is None or live.key.target in instance.plain_targets:
-        return _ours("unverified", live)
-    if proved(instance.key, instance.name, live.key, annotations):
-        return _ours("proven", live)
+        return _ours("unverified", live, outdated=not present)
+    for key in instance.key.signers(named, present=present):
+        if proved(key, named, live.key, annotations):
+            return _ours("proven", live, outdated=not present or key is not instance.key)
     if annotations[MAPPING] != mapping:
         return Verdict("foreign", "mark-not-ours", "whoever copied a syncd mark onto it", _HAND_MADE)
+    if not present:
+        holder = f"syncd instance {named} by its label, but no key under `home: {{previous: …}}` signed its mark"
+        return Verdict("foreign", "other-instance", holder, "name the key of that instance there")
     holder = f"syncd instance {instance.name} by its label, but this instance's key did not sign its mark"
     return Verdict("foreign", "key-lost", holder, _KEY_LOST)
 
 
 def _strange_mark(live: LiveSecret, instance: Instance) -> Verdict | None:
     named, annotations = live.labels.get(INSTANCE), live.annotations
-    if named is not None and named != instance.name:
+    if named is not None and named != instance.name and named not in instance.former:
         way_out = f"remove it from one of the two configurations, or let {named} delete it first"
         return Verdict("foreign", "other-instance", f"syncd instance {named}", way_out)
     schema = annotations.get(SCHEMA)
@@ -107,19 +110,24 @@ def _strange_mark(live: LiveSecret, instance: Instance) -> Verdict | None:
 
 _HAND_MADE = "delete the Secret, or take the syncd labels and annotations off it"
 _KEY_LOST = "bring back the key that signed it, or sign it anew with `syncd own --resign`"
+_LET_GO = "choose another name, or let go of it there first"
 
 
-def _ours(ownership: Ownership, live: LiveSecret) -> Verdict:
+def _ours(ownership: Ownership, live: LiveSecret, *, outdated: bool) -> Verdict:
     mark = read_mark(live.annotations)
-    # A name that our own mapping sets is no claim of somebody else's.
-    also = _manager(live, ours=mark.labels | mark.annotations)
-    return Verdict(ownership, mark=mark, also=also)
+    also = claims(live, ours=mark.labels | mark.annotations, by_label=False)
+    return Verdict(ownership, mark=mark, claims=also, outdated=outdated)
 
 
 def _unmarked(live: LiveSecret) -> Verdict:
-    manager = _manager(live) or live.labels.get(MANAGED_BY, "")
-    if manager:
-        return Verdict("foreign", "other-manager", manager, "choose another name, or let go of it there first")
+    found = claims(live, by_label=True)
+    if found:
+        words = [claim.manager for claim in found if claim.manager is not None]
+        way_out = _LET_GO
+        if len(words) == len(found):
+            named = ", ".join(dict.fromkeys(words))
+            way_out = f"{_LET_GO}, or take it over with `adopt: {{from: [{named}]}}` in the mapping"
+        return Verdict("foreign", "other-manager", _listed(found), way_out, claims=found)
     holder = "nobody's by its marks"
     if live.managers:
         holder += f" (written by {', '.join(live.managers)})"
@@ -128,12 +136,5 @@ def _unmarked(live: LiveSecret) -> Verdict:
     )
 
 
-def _manager(live: LiveSecret, ours: Collection[str] = ()) -> str:
-    if live.owners:
-        return ", ".join(live.owners)
-    if any(name.startswith(_PREFIXES) for names in (live.labels, live.annotations) for name in names):
-        names = [name for name in (*live.labels, *live.annotations) if name not in ours]
-        for prefix, manager in _MANAGERS:
-            if any(name.startswith(prefix) for name in names):
-                return manager
-    return ""
+def _listed(found: Iterable[Claim]) -> str:
+    return ", ".join(dict.fromkeys(claim.name for claim in found))

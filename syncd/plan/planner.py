@@ -10,7 +10,7 @@
 | 6 | refused otherwise | any | unreadable | `source-<class>`, or the check's own code |
 | 7 | content | missing | create | `missing` |
 | 8 | content | foreign, or nobody's without `adopt` | conflict | `not-owned`, `other-manager`, `key-lost`… |
-| 9 | content | ours, claimed by another manager too, no merge | conflict | `two-writers` |
+| 9 | content | ours, claimed by another manager too, no merge, not named by `adopt` | conflict | `two-writers` |
 | 10 | content | ours, of another tenant, no `adopt` | conflict | `other-tenant` |
 | 11 | content | equal | unchanged | `in-sync` |
 | 12 | content from an older version than recorded | differs | unreadable | `source-stale` |
@@ -18,8 +18,9 @@
 | 14 | content of another type | ours | replace | `type-changed` |
 | 15 | content with other data | immutable, nobody's, `adopt` | conflict | `not-adoptable` |
 | 16 | content with other data | immutable, ours | replace | `immutable` |
-| 17 | content | nobody's, `adopt` | update | `adopted` |
+| 17 | content | nobody's, `adopt`; of managers that `adopt` names | update | `adopted` |
 | 18 | content | ours, differs | update | `source-changed`, `mapping-changed`, `drift`, `mark-outdated` |
+| 19 | content | ours, signed under a name or key of before | update | `mark-outdated` |
 
 Replacements are held without `allow_replace`. Whatever would write without the instance's key is not `writable`.
 """
@@ -42,7 +43,7 @@ from syncd.model.secret import (
     Refusal,
     SourceVersion,
 )
-from syncd.plan.differences import Difference, desired_secret, difference, stale, why
+from syncd.plan.differences import Difference, desired_secret, difference, recreated, stale, why
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.marks import SUSPEND, mapping_text
 from syncd.plan.orphans import plan_orphan
@@ -132,7 +133,8 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
             return _refused(base, built)
         desired = desired_secret(mapping, built, instance=instance, mark=None)
         keys = KeyChanges(added=tuple(sorted(desired.data)))
-        return replace(base, action=Action.CREATE, reason="missing", keys=keys, desired=desired)
+        message = "; ".join(built.remarks)
+        return replace(base, action=Action.CREATE, reason="missing", keys=keys, desired=desired, message=message)
     if live.annotations.get(SUSPEND) == "true":
         message = f"{mapping.key}: left alone, its annotation {SUSPEND} says so"
         return replace(base, action=Action.SUSPENDED, reason="suspended", message=message)
@@ -157,7 +159,7 @@ def _compared(
 ) -> Change:
     mark = verdict.mark
     desired = desired_secret(mapping, content, instance=instance, live=live, mark=mark)
-    found = difference(desired, live, ours=content.data.keys())
+    found = difference(desired, live, ours=content.data.keys(), outdated=verdict.outdated)
     base = replace(base, keys=found.keys, labels=found.labels, annotations=found.annotations)
     retyped = desired.type != live.type
     if not retyped and not found.any():
@@ -172,8 +174,12 @@ def _compared(
     if retyped or (live.immutable and found.keys.any()):
         reason = "type-changed" if retyped else "immutable"
         return _replaced(base, desired, live, content, mark_ours=mark is not None, reason=reason, rules=rules)
-    reason = why(found, mark, content, formerly=rules.formerly) if mark is not None else "adopted"
-    return replace(base, action=Action.UPDATE, reason=reason, message=_hint(reason, found), desired=desired)
+    if mark is None:
+        return replace(base, action=Action.UPDATE, reason="adopted", message=_adopted(live), desired=desired)
+    reason = why(found, mark, content, formerly=rules.formerly, outdated=verdict.outdated)
+    anew = recreated(mark, content, formerly=rules.formerly)
+    said = [_hint(reason, found), *(f"{old.ref} was deleted and made anew" for old in anew), *content.remarks]
+    return replace(base, action=Action.UPDATE, reason=reason, message="; ".join(filter(None, said)), desired=desired)
 
 
 def _replaced(
@@ -225,17 +231,28 @@ def _refused(base: Change, refusal: Refusal) -> Change:
 def _conflict(mapping: SecretMapping, live: LiveSecret, verdict: Verdict, instance: Instance) -> tuple[str, str] | None:
     """Say why a writer must keep off, as a reason code and a message that names both owners and the way out."""
     wants = f"mapping {mapping.id} of syncd instance {instance.name} wants it"
+    claimed = verdict.unnamed(mapping.adopt_from)
     if verdict.mark is None:
-        if verdict.ownership == "none" and mapping.adopt:
+        named = verdict.reason == "other-manager" and bool(mapping.adopt_from) and not claimed
+        if named or (verdict.ownership == "none" and mapping.adopt):
             return None
         return verdict.reason, f"{live.key} is {verdict.holder}; {wants}: {verdict.way_out}"
-    if verdict.also and not mapping.merge:
+    if claimed and not mapping.merge:
         way_out = "let go of it there, or set `merge: true` to share it"
-        return "two-writers", f"{live.key} is ours and also claimed by {verdict.also}; {wants}: {way_out}"
+        return "two-writers", f"{live.key} is ours and also claimed by {claimed}; {wants}: {way_out}"
     if verdict.mark.tenant != mapping.tenant and not mapping.adopt:
         # Never whose: a tenant learns nothing of another's mappings.
         return "other-tenant", f"{live.key} belongs to another tenant; {wants}: choose another name, or `adopt: true`"
     return None
+
+
+def _adopted(live: LiveSecret) -> str:
+    if not live.owners:
+        return ""
+    return (
+        f"{live.key}: its owner {', '.join(live.owners)} stays; `kubectl delete --cascade=orphan` on that one lets go "
+        "of the Secret, any other deletion takes it along"
+    )
 
 
 def _hint(reason: str, found: Difference) -> str:
