@@ -14,7 +14,9 @@ def main() -> None:
     for unknown in set(names) - set(NAMES):
         parser.error(f"there is no benchmark {unknown}; choose from {', '.join(NAMES)}")
     for name in names:
-        importlib.import_module(f"tests.bench.bench_{name}").main()
+        benchmark = importlib.import_module(f"tests.bench.bench_{name}")
+        print(f"\n{name}: {str(benchmark.__doc__).partition(chr(10))[0]}", flush=True)
+        benchmark.main()
 
 
 if __name__ == "__main__":

@@ -53,9 +53,8 @@ def measured(command: Sequence[str], *, folder: Path, environment: Mapping[str, 
     return Cost(said["wall"], said["cpu"], said["peak"])
 
 
-def table(title: str, rows: Mapping[str, Cost], *, base: str) -> None:
+def table(rows: Mapping[str, Cost], *, base: str) -> None:
     """Print the figures of each contestant, and its shares of those of `base`."""
-    print(f"\n{title}")
     print(f"  {'':24}{'wall s':>8}{'CPU s':>8}{'MiB':>7}{'store':>8}{'API':>7}    wall    CPU  memory of {base}")
     against = rows[base]
     for name, cost in rows.items():
