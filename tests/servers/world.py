@@ -126,6 +126,8 @@ class World:
             check=False,
             stdin=subprocess.DEVNULL,
         )
+        # Into the test's own output, which the scan for leaks looks at.
+        sys.stdout.write(done.stdout + done.stderr)
         assert "Traceback" not in done.stderr, done.stderr
         assert expect in (None, done.returncode), f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -155,6 +157,7 @@ class World:
         finally:
             if process.poll() is None:
                 daemon.end()
+            sys.stdout.write(daemon.log())
 
     def asked(self, since: int) -> list[AuditEntry]:
         """Give what syncd asked the API server about this world's namespaces after `kube.mark()`."""
