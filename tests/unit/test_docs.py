@@ -176,6 +176,14 @@ def test_the_metrics_that_the_page_names_are_those_that_there_are() -> None:
     assert named == {name for name in told if not name.endswith("_created")}
 
 
+def test_every_reason_that_the_page_names_is_one_of_the_program() -> None:
+    source = "".join(path.read_text() for room in ("plan", "build") for path in (ROOT / "syncd" / room).glob("*.py"))
+    rows = [line.split(" | ") for line in section(CONFIGURATION, "Reasons").splitlines() if line.count(" | ") == 1]
+    named = [code for row in rows[1:] for code in codes(row[1]) if not code.endswith("-CLASS")]
+    assert len(named) > 25
+    assert [code for code in named if f'"{code}"' not in source and code != "merge"] == []
+
+
 def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Ask the program for the long options of a verb."""
     with pytest.raises(SystemExit):
