@@ -36,6 +36,8 @@ SWEEP: Final = 3600.0
 """Seconds between two looks at what is owned and wanted by nobody."""
 _FIRST_RETRY, _LAST_RETRY = 5.0, 300.0
 """Seconds until a mapping whose store or target did not answer is tried again: doubled each time, between these."""
+_SOON: Final = ("-unavailable", "-stale")
+"""How the reasons end that pass by themselves."""
 _FAREWELL: Final = 5.0
 """Seconds that the passes under way are given at the end."""
 
@@ -236,7 +238,7 @@ class Loop:
             number, members, report = self._arrived.popleft()
             self._progress.running.pop(number, None)
             self._progress.ended = now = self._clock()
-            self._report.take(report)
+            self._metrics.flapped(self._report.take(report, now=now))
             self._metrics.passed(report, now=self._wall())
             self._plan_retries(members, report, now)
             for mapping in members:
@@ -248,7 +250,7 @@ class Loop:
         changes = {change.key: change for change in report.plan.changes}
         for mapping in members:
             change = changes.get(mapping.key)
-            unanswered = change is None or change.reason.endswith("-unavailable") or change.outcome == "failed"
+            unanswered = change is None or change.reason.endswith(_SOON) or change.outcome == "failed"
             if not unanswered or self._stopped.is_set():
                 self._retries.pop(mapping.key, None)
                 continue

@@ -40,6 +40,9 @@ class Metrics:
         self._secrets = Gauge(
             "syncd_secrets", "Secrets by their state in the latest pass.", ["state"], registry=registry
         )
+        self._flaps = Counter(
+            "syncd_flaps", "Writes that brought back a content that an earlier one had replaced.", registry=registry
+        )
         self._overdue = Gauge("syncd_overdue_seconds", "How long the latest due mapping waits.", registry=registry)
         self._success = Gauge(
             "syncd_last_success_timestamp_seconds", "When a pass last ended without a failure.", registry=registry
@@ -64,6 +67,10 @@ class Metrics:
     def failed(self, store: str, cls: str) -> None:
         """Count a source without a value."""
         self._failures.labels(store, cls).inc()
+
+    def flapped(self, returns: int) -> None:
+        """Count writes that brought back an earlier content."""
+        self._flaps.inc(returns)
 
     def state(self, latest: Iterable[Change], *, overdue: float) -> None:
         """Set what is so now: the latest change of each Secret, and the seconds that the most late one waits."""

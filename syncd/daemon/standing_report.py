@@ -1,9 +1,11 @@
 """What the daemon says of its passes: a line when something is written or changes its state, and silence otherwise."""
 
+import secrets
 import threading
 from collections.abc import Iterable
 from typing import Final
 
+from syncd.daemon.flaps import THRESHOLD, Flaps
 from syncd.daemon.log import Log
 from syncd.model.mapping import SecretKey
 from syncd.model.plan import WRITES, Action, Change
@@ -16,9 +18,10 @@ _WORRYING: Final = frozenset({Action.UNREADABLE, Action.CONFLICT})
 class StandingReport:
     """The latest state of every Secret, and the log lines that follow from its changes. Safe from several threads."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, flaps: Flaps | None = None) -> None:
         """Speak to `log`."""
         self._log = log
+        self._flaps = flaps or Flaps(secrets.token_bytes(32))
         self._latest: dict[SecretKey, Change] = {}
         self._told: dict[SecretKey, tuple[str, str, str]] = {}
         self._lock = threading.Lock()
@@ -33,8 +36,12 @@ class StandingReport:
         with self._lock:
             return sum(change.action is not Action.ORPHAN for change in self._latest.values())
 
-    def take(self, report: PassReport) -> None:
-        """Take a pass in and tell what is new about it."""
+    def take(self, report: PassReport, *, now: float) -> int:
+        """Take in a pass that ended at `now`, in monotonic seconds, and tell what is new about it.
+
+        Gives how many of its writes brought back a content that an earlier write had replaced.
+        """
+        returns = 0
         written = sum(change.outcome == "done" for change in report.plan.changes)
         tell = self._log.info if written else self._log.debug
         tell("pass", secrets=len(report.plan.changes), written=written, seconds=round(report.seconds, 3))
@@ -43,6 +50,23 @@ class StandingReport:
                 # What is kept lives as long as the daemon: no values.
                 self._latest[change.key] = _without_values(change)
             self._say(change)
+            returns += self._returned(change, now)
+        return returns
+
+    def _returned(self, change: Change, now: float) -> bool:
+        if change.outcome != "done" or change.desired is None:
+            return False
+        times = self._flaps.written(change.key, change.desired.data, now)
+        if times >= THRESHOLD:
+            self._log.warning(
+                "secret-flapping",
+                namespace=change.key.namespace,
+                name=change.key.name,
+                times=times,
+                message=f"{change.key} went back to an earlier content {times} times within an hour; look who else "
+                "writes to its sources",
+            )
+        return times > 0
 
     def broken(self, error: Exception) -> None:
         """Tell of a pass that a defect ended: the type of the error and where, never its text."""
@@ -67,6 +91,8 @@ class StandingReport:
         if wrote:
             keys = change.keys
             fields |= {"added": keys.added, "changed": keys.changed, "removed": keys.removed}
+            if change.message:
+                fields["message"] = change.message
             self._log.info(f"secret-{change.action.value}d", **fields)
         elif change.action in _WORRYING or change.outcome in ("failed", "held"):
             event = f"secret-{change.outcome or change.action.value}"
