@@ -43,3 +43,7 @@ class Inventory:
     entries: Mapping[SecretKey, Entry] = field(default_factory=dict)
     removals: tuple[Removal, ...] = ()
     """Of the last hour."""
+    taken_along: tuple[str, ...] = ()
+    """Names that the instance had before, whose inventories are in here already."""
+    unsaved: bool = field(default=False, compare=False)
+    """It is not stored so yet: a key of before signed it, or a part of it stands under a name of before."""

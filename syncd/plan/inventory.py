@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from syncd.model.inventory import Entry, Inventory, Kind, Removal
 from syncd.model.mapping import Policy, SecretKey, SecretMapping
@@ -50,13 +51,13 @@ def before_writes(
             entries[change.key] = entry
     recent = tuple(removal for removal in inventory.removals if removal.at > now - HOUR)
     counted = _counted(plan, instance, rules, now)
-    if entries == inventory.entries and not counted:
+    if entries == inventory.entries and not counted and not inventory.unsaved:
         return None
     written = {change.key for change in plan.changes if change.action in _WRITES}
     lost = {c.key for c in plan.changes if c.action is Action.ORPHAN and c.ownership in ("none", "foreign")}
     for key in lost.union(gone) - written:
         entries.pop(key, None)
-    return Inventory(entries, recent + counted)
+    return replace(inventory, entries=entries, removals=recent + counted, unsaved=False)
 
 
 def after_removals(inventory: Inventory, removed: Iterable[SecretKey]) -> Inventory | None:
@@ -65,7 +66,7 @@ def after_removals(inventory: Inventory, removed: Iterable[SecretKey]) -> Invent
     if not leaving:
         return None
     entries = {key: entry for key, entry in inventory.entries.items() if key not in leaving}
-    return Inventory(entries, inventory.removals)
+    return replace(inventory, entries=entries, unsaved=False)
 
 
 def lets_go(change: Change) -> bool:

@@ -38,6 +38,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[_Entry, ...]
     removals: tuple[Removal, ...] = ()
     """In the first part alone."""
+    taken_along: tuple[str, ...] = ()
+    """Likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Part:
     entries: Mapping[SecretKey, Entry]
     removals: tuple[Removal, ...] = ()
     parts: int = 1
+    taken_along: tuple[str, ...] = ()
 
 
 class InventoryUnusable(Exception):  # noqa: N818 — becomes a HomeFailure one level up
@@ -64,7 +67,7 @@ def encode_part(part: Part, *, instance: str, number: int, key: InstanceKey) -> 
         _Entry(*entry.key, entry.tenant, entry.mapping, entry.when_mapping_gone, entry.configuration)
         for _, entry in sorted(part.entries.items())
     )
-    content = _Part(version=1, parts=part.parts, entries=entries, removals=part.removals)
+    content = _Part(version=1, parts=part.parts, entries=entries, removals=part.removals, taken_along=part.taken_along)
     payload = zlib.compress(msgspec.json.encode(content), 6)
     return {"payload": payload, "mac": key.mac("inventory", _signed(instance, number, payload))}
 
@@ -93,7 +96,7 @@ def decode_part(binary: Mapping[str, bytes], *, instance: str, number: int, key:
         )
         for found in content.entries
     ]
-    return Part({entry.key: entry for entry in entries}, content.removals, content.parts)
+    return Part({entry.key: entry for entry in entries}, content.removals, content.parts, content.taken_along)
 
 
 def whole(parts: Mapping[int, Part]) -> Inventory:
@@ -101,7 +104,8 @@ def whole(parts: Mapping[int, Part]) -> Inventory:
     entries: dict[SecretKey, Entry] = {}
     for number in sorted(parts):
         entries.update(parts[number].entries)
-    return Inventory(entries, parts[0].removals if 0 in parts else ())
+    first = parts.get(0, Part({}))
+    return Inventory(entries, first.removals, first.taken_along)
 
 
 def divided(inventory: Inventory, before: Mapping[int, Part]) -> dict[int, Part]:
@@ -123,7 +127,7 @@ def divided(inventory: Inventory, before: Mapping[int, Part]) -> dict[int, Part]
             spread.append({})
         spread[number][where] = left[where]
     parts = {number: Part(entries) for number, entries in enumerate(spread)}
-    parts[0] = Part(spread[0], inventory.removals, len(spread))
+    parts[0] = Part(spread[0], inventory.removals, len(spread), inventory.taken_along)
     return parts
 
 
@@ -135,7 +139,8 @@ def merged(base: Inventory, ours: Inventory, theirs: Inventory) -> Inventory:
     known, wanted = set(base.removals), set(ours.removals)
     kept = tuple(removal for removal in theirs.removals if removal in wanted or removal not in known)
     added = tuple(removal for removal in ours.removals if removal not in known and removal not in kept)
-    return Inventory(entries, tuple(sorted(kept + added)))
+    along = tuple(dict.fromkeys((*theirs.taken_along, *ours.taken_along)))
+    return Inventory(entries, tuple(sorted(kept + added)), along)
 
 
 def _signed(instance: str, number: int, payload: bytes) -> bytes:

@@ -103,3 +103,14 @@ class Home(HomeReader, Protocol):
 
         Where another writer came first, read again, merge by entry and try again. None where it is written.
         """
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """The power of a home to begin anew once the key is lost; for `syncd own --resign` alone."""
+
+    def renew_key(self) -> InstanceKey | HomeFailure:
+        """Make the key where there is none, although an inventory stands; where one came first, read that."""
+
+    def reset_inventory(self, key: InstanceKey, permit: Permit) -> HomeFailure | None:
+        """Put an empty inventory in the place of what stands there, whoever signed it."""

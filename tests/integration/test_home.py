@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 
 from syncd.keys import InstanceKey
-from syncd.model.inventory import Entry, Inventory, Removal
-from syncd.model.mapping import SecretKey
+from syncd.model.inventory import Inventory, Removal
 from syncd.target import inventory as parts
 from syncd.target.home import KubernetesHome, KubernetesHomeReader, home_namespace
 from syncd.target.kube_api import Api
 from syncd.target.kube_login import Cluster
 from syncd.target.seam import HomeFailure
+from tests.servers.home_use import PERMIT, made_key, of, reason, saved
 from tests.servers.kube import Kube, Rule
-from tests.servers.kube_use import Granted, api
+from tests.servers.kube_use import api
 
 pytestmark = pytest.mark.kube
-PERMIT = Granted()
 
 
 @pytest.fixture
@@ -36,30 +35,6 @@ def namespace(kube: Kube) -> str:
 @pytest.fixture
 def home(calls: Api, namespace: str) -> KubernetesHome:
     return KubernetesHome(calls, instance="prod", namespace=namespace)
-
-
-def entry(name: str, configuration: str = "/etc/syncd.yaml") -> Entry:
-    return Entry(SecretKey("default", "app", name), "", f"app/{name}", "keep", configuration)
-
-
-def of(*names: str, removals: tuple[Removal, ...] = ()) -> Inventory:
-    entries = [entry(name) for name in names]
-    return Inventory({one.key: one for one in entries}, removals)
-
-
-def made_key(home: KubernetesHome) -> InstanceKey:
-    key = home.make_key()
-    assert isinstance(key, InstanceKey), key
-    return key
-
-
-def saved(home: KubernetesHome, inventory: Inventory, key: InstanceKey) -> None:
-    assert home.save(inventory, key, PERMIT) is None
-
-
-def reason(found: object) -> str:
-    assert isinstance(found, HomeFailure), found
-    return found.reason
 
 
 # The key

@@ -81,6 +81,7 @@ def test_the_present_key_does_not_prove_a_mark_under_a_name_of_before() -> None:
     renamed = replace(ME, name="live", former=frozenset({"prod"}))
 
     assert judge(written(), renamed, mapping="/payments/db").reason == "other-instance"
+    assert OLD_KEY is not None
     kept = replace(renamed, key=OLD_KEY.after([Former("prod", OLD_KEY)]))
     assert judge(written(), kept, mapping="/payments/db").ownership == "proven"
 
@@ -108,7 +109,8 @@ def test_in_a_folder_the_name_of_before_is_enough() -> None:
 
 
 def _orphan(instance: Instance, rules: Rules = RULES, entry: Entry = ENTRY, **fields: object) -> Change:
-    change = plan_orphan(entry, written(LEFT, **fields), instance=instance, rules=rules)
+    live = replace(written(LEFT), **fields)  # type: ignore[arg-type]
+    change = plan_orphan(entry, live, instance=instance, rules=rules)
     assert change is not None
     return change
 
