@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from syncd.cli.stop import CONFIGURATION, Stop
 from syncd.config.settings import Home as HomeSettings
 from syncd.config.settings import KubernetesTarget as Settings
-from syncd.target.home import KubernetesHome, KubernetesHomeReader, home_namespace
+from syncd.target.home import KubernetesHome, KubernetesHomeReader, PreviousKey, home_namespace
 from syncd.target.kube_api import Api, ApiReader
 from syncd.target.kube_login import Cluster, ClusterError, demand_said, resolve
 from syncd.target.kubernetes import KubernetesReader, KubernetesTarget
@@ -34,7 +34,9 @@ def open_reader(
     cluster = _resolved(settings, environment)
     namespace = home_namespace(home.namespace, cluster)
     api = ApiReader(cluster, requests_per_second=settings.requests_per_second)
-    reader = KubernetesHomeReader(api, instance=instance, namespace=namespace, key_file=home.key_file)
+    reader = KubernetesHomeReader(
+        api, instance=instance, namespace=namespace, key_file=home.key_file, previous=_previous(home)
+    )
     return Opened(KubernetesReader(api), reader, namespace)
 
 
@@ -49,8 +51,14 @@ def open_target(
         raise Stop(CONFIGURATION, f"syncd: {error}") from None
     namespace = home_namespace(home.namespace, cluster)
     api = Api(cluster, requests_per_second=settings.requests_per_second)
-    keeper = KubernetesHome(api, instance=instance, namespace=namespace, key_file=home.key_file)
+    keeper = KubernetesHome(
+        api, instance=instance, namespace=namespace, key_file=home.key_file, previous=_previous(home)
+    )
     return Opened(KubernetesTarget(api), keeper, namespace)
+
+
+def _previous(home: HomeSettings) -> list[PreviousKey]:
+    return [PreviousKey(before.instance, before.secret, before.key_file) for before in home.previous]
 
 
 def _resolved(settings: Settings, environment: Mapping[str, str]) -> Cluster:
