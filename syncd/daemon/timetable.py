@@ -6,7 +6,8 @@ one phase: where one interval is a multiple of another, both fall due at the sam
 a lane is taken early with a finer one that reads the same sources, so these are read on the finer interval alone.
 
 A mapping that was never written yet is due at once. The others of a group start at a phase of their own within the
-shorter of their interval and a minute, so that a restart does not ask every store at the same moment.
+shorter of their interval and a minute, so that a restart does not ask every store at the same moment. Later moments
+are early by a jitter that a group's lanes share, so that what once fell together (replicas, stores) drifts apart.
 """
 
 import heapq
@@ -21,6 +22,11 @@ from syncd.model.reference import RemoteRef
 
 SPREAD: Final = 60.0
 """Seconds over which the first reads after a start are spread at most."""
+JITTER: Final = (0.1, 5.0)
+"""How much earlier than planned a moment may be: a share of the group's finest interval, and seconds at the most.
+
+A gap between two reads is so longer than the interval by no more than that.
+"""
 _SLACK: Final = 0.001
 """Seconds by which two times may differ and still be one moment: sums of floats drift apart."""
 
@@ -31,9 +37,14 @@ class Lane:
 
     interval: float
     mappings: tuple[SecretMapping, ...]
+    planned: float
+    """Monotonic seconds, without jitter."""
+    refs: frozenset[RemoteRef]
+    group: str
+    wobble: float
+    """Seconds of jitter at the most."""
     due: float
     """Monotonic seconds."""
-    refs: frozenset[RemoteRef]
     coarser: tuple[int, ...] = ()
     """Numbers of the lanes with longer intervals that read some of the same sources."""
 
@@ -81,7 +92,7 @@ class Timetable:
             finer.append(self._lanes[number])
         for lane in finer:
             for number in lane.coarser:
-                if self._lanes[number].due < lane.due - _SLACK:
+                if self._lanes[number].planned < lane.planned - _SLACK:
                     self._take_lane(number, now, taken)
         return tuple(taken.values())
 
@@ -97,9 +108,10 @@ class Timetable:
             taken.setdefault(mapping.key, mapping)
         if lane.due > now + _SLACK:
             # Taken early, it counts its interval from now, so that no gap between two reads is ever longer than it.
-            lane.due = now + lane.interval
+            lane.planned = now + lane.interval
         else:
-            lane.due += ((now + _SLACK - lane.due) // lane.interval + 1) * lane.interval
+            lane.planned += max(1.0, (now + _SLACK - lane.planned) // lane.interval + 1) * lane.interval
+        lane.due = lane.planned - _share(f"{lane.group} {lane.planned:.2f}") * lane.wobble
         heapq.heappush(self._heap, (lane.due, number))
 
 
@@ -120,9 +132,10 @@ def _lanes(mappings: Iterable[SecretMapping], now: float) -> list[Lane]:
         finest[group] = min(interval, finest.get(group, interval))
     lanes: list[Lane] = []
     for (group, interval), members in sorted(by_lane.items(), key=lambda item: item[0]):
-        start = now + _phase(group) * min(finest[group], SPREAD)
+        start = now + _share(group) * min(finest[group], SPREAD)
+        wobble = min(JITTER[0] * finest[group], JITTER[1])
         refs = frozenset(selection.ref for mapping in members for selection in mapping.selections())
-        lanes.append(Lane(interval, tuple(members), start, refs))
+        lanes.append(Lane(interval, tuple(members), start, refs, group, wobble, start))
     for lane in lanes:
         lane.coarser = tuple(
             number
@@ -148,6 +161,6 @@ def _groups(sets: Iterable[frozenset[str]]) -> dict[str, str]:
     return {store: root(store) for store in list(parent)}
 
 
-def _phase(group: str) -> float:
-    """Give a share of the spread, from 0 to below 1, that depends on the group's name alone."""
-    return (zlib.crc32(group.encode()) % 1000) / 1000
+def _share(of: str) -> float:
+    """Give a share, from 0 to below 1, that depends on `of` alone: a group's phase, or its jitter at a moment."""
+    return (zlib.crc32(of.encode()) % 1000) / 1000

@@ -8,7 +8,7 @@ from collections.abc import Callable
 class Bucket:
     """Lets `rate` calls a second through, after a burst of one second's worth; a throttled target closes it for a time.
 
-    Callers are served in the order in which they came.
+    Callers are served in the order in which they came, but for the urgent ones, which go first after a pause.
     """
 
     def __init__(
@@ -27,8 +27,10 @@ class Bucket:
         self._tokens = self._burst
         self._filled = clock()
         self._opens = self._filled
+        self._urgent = 0
+        """How many urgent callers wait."""
 
-    def take(self, *, patience: float) -> bool:
+    def take(self, *, patience: float, urgent: bool = False) -> bool:
         """Wait for the right to make one call; False, at once, where that would take more than `patience` seconds."""
         with self._lock:
             now = self._clock()
@@ -38,8 +40,15 @@ class Bucket:
             if delay > patience:
                 return False
             self._tokens -= 1.0
+            self._urgent += urgent
         if delay > 0:
             self._wait(delay)
+        if urgent:
+            with self._lock:
+                self._urgent -= 1
+        elif delay > 0:
+            while self._urgent and self._clock() - now < patience:
+                self._wait(1.0 / self._rate)
         return True
 
     def pause(self, seconds: float) -> None:

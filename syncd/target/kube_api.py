@@ -175,7 +175,8 @@ class ApiReader:
             headers["Authorization"] = authorization
         if body is not None:
             headers["Content-Type"] = content_type
-        if not self._bucket.take(patience=deadline - self._clock()):
+        # What is written was read and judged already; a read can wait.
+        if not self._bucket.take(patience=deadline - self._clock(), urgent=method != "GET"):
             raise CallFailed(
                 reason="rate-limited", sent=False, message="the budget of requests to the API server is used up"
             )

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.daemon.timetable import SPREAD, Timetable
+from syncd.daemon.timetable import JITTER, SPREAD, Timetable
 from syncd.model.mapping import SecretKey, SecretMapping, Selection
 from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
@@ -101,14 +101,17 @@ def test_overdue_tells_how_late_the_loop_is() -> None:
     intervals=st.lists(st.sampled_from([10.0, 15.0, 60.0, 70.0, 300.0]), min_size=1, max_size=6),
     refs=st.lists(st.sampled_from(["s/x", "s/y", "t/x", "u/z"]), min_size=6, max_size=6),
 )
-def test_no_gap_between_two_reads_is_longer_than_the_interval(intervals: list[float], refs: list[str]) -> None:
+def test_no_gap_between_two_reads_is_longer_than_the_interval_and_its_jitter(
+    intervals: list[float], refs: list[str]
+) -> None:
     mappings = [mapping(f"m{i}", refs[i], interval=interval) for i, interval in enumerate(intervals)]
     table = Timetable(mappings, now=0.0)
     last: dict[str, float] = {}
     now = 0.0
     while now < 1000.0:
         for taken in table.take(now):
-            assert now - last.get(taken.key.name, 0.0) <= taken.interval + 1e-6
+            jitter = min(JITTER[0] * taken.interval, JITTER[1])
+            assert now - last.get(taken.key.name, 0.0) <= taken.interval + jitter + 1e-6
             last[taken.key.name] = now
         now = next_due(table)
     assert set(last) == {m.key.name for m in mappings}
