@@ -6,6 +6,7 @@ inventory that this process wrote, and merged by the home with what another proc
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from syncd.keys import InstanceKey
 from syncd.model.inventory import Inventory
@@ -13,7 +14,7 @@ from syncd.target.seam import Home, HomeFailure, HomeReader, Permit
 
 
 class Ledger:
-    """Key and inventory of an instance that writes."""
+    """Key and inventory of an instance that writes. Thread-safe."""
 
     def __init__(self, home: Home, key: InstanceKey, inventory: Inventory) -> None:
         """Start from what `open_ledger` read."""
@@ -27,9 +28,20 @@ class Ledger:
         """The newest inventory that this process knows."""
         return self._inventory
 
-    def record(self, change: Callable[[Inventory], Inventory | None], permit: Permit) -> HomeFailure | None:
-        """Have the inventory written as `change` makes it of the current one; None from it writes nothing."""
+    def record(
+        self, change: Callable[[Inventory], Inventory | None], permit: Permit, *, fresh: bool = False
+    ) -> HomeFailure | None:
+        """Have the inventory written as `change` makes it of the current one; None from it writes nothing.
+
+        `fresh` reads it first: what is counted against a limit counts with what other processes recorded.
+        """
         with self._lock:
+            if fresh:
+                found = self._home.inventory(self.key)
+                if isinstance(found, HomeFailure):
+                    return found
+                # Where it is gone altogether, what this process knows is all there is.
+                self._inventory = self._inventory if found is None else found
             changed = change(self._inventory)
             if changed is None:
                 return None
@@ -52,14 +64,24 @@ def open_ledger(home: Home) -> Ledger | HomeFailure:
     return Ledger(home, key, inventory or Inventory())
 
 
-def look_up(home: HomeReader) -> tuple[InstanceKey | None, Inventory | None, str]:
-    """Read key and inventory for a diff, which goes on without them: also what could not be proved, for its head."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a run that does not write, or not yet, knows of its instance."""
+
+    key: InstanceKey | None = None
+    inventory: Inventory | None = None
+    failure: HomeFailure | None = None
+    """Why the key or the inventory could not be read; None also where there is none yet."""
+
+
+def look_up(home: HomeReader) -> Known:
+    """Read key and inventory for a run that goes on without them, and makes neither."""
     key = home.key()
     if isinstance(key, HomeFailure):
-        return None, None, key.message
+        return Known(failure=key)
     if key is None:
-        return None, None, ""
+        return Known()
     inventory = home.inventory(key)
     if isinstance(inventory, HomeFailure):
-        return key, None, inventory.message
-    return key, inventory, ""
+        return Known(key, failure=inventory)
+    return Known(key, inventory)

@@ -9,14 +9,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.build import build
+from syncd.defect import described
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.reading import Reading
 from syncd.model.inventory import Entry, Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
-from syncd.model.reference import Failure, FailureClass, RemoteRef
-from syncd.model.secret import Built, Live, LiveSecret
-from syncd.plan.guards import TenantStore, guard, mappings_per_store, suspect_stores
+from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.secret import Built, Live, LiveSecret, Refusal
+from syncd.plan.guards import TenantStore, emptied, guard, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import needs_read
 from syncd.plan.orphans import owned_entry
@@ -35,7 +36,7 @@ class Standing:
 
     @classmethod
     def of(cls, mappings: Iterable[SecretMapping], *, instance: Instance, rules: Rules) -> "Standing":
-        """Count what the guards' shares are shares of."""
+        """Count what the guards' shares are shares of: all mappings of the configuration."""
         return cls(instance, rules, mappings_per_store(mappings))
 
 
@@ -52,12 +53,31 @@ class Seen:
     confirmed_absent: frozenset[SecretKey] = frozenset()
     """Whose source was absent in a second look as well."""
     suspect: frozenset[str] = frozenset()
-    """Stores on whose word nothing is removed."""
+    """Stores that answer ABSENT for too much to be believed."""
+    unread: frozenset[str] = frozenset()
+    """Stores that were not read in full since the start."""
 
 
 def refs_of(mappings: Iterable[SecretMapping]) -> tuple[RemoteRef, ...]:
     """Give the distinct objects that these mappings want, in their order."""
     return tuple(dict.fromkeys(selection.ref for mapping in mappings for selection in mapping.selections()))
+
+
+def objection(
+    mappings: Collection[SecretMapping],
+    inventory: Inventory | None,
+    *,
+    instance: Instance,
+    allow_no_mappings: bool,
+    take_over: bool = False,
+) -> str | None:
+    """Say why a whole configuration may not act on what its instance owns: emptied, or another one's; None: it may."""
+    if inventory is None:
+        return None
+    found = emptied(mappings, inventory, instance=instance, allow=allow_no_mappings)
+    if found is None and not take_over:
+        found = taken_over(mappings, inventory, instance=instance)
+    return found
 
 
 def see(
@@ -74,7 +94,7 @@ def see(
     """
     live = look(readers, [*look_at, *(entry.key for entry in orphans)])
     outcomes = reading.outcomes(refs_of(mappings))
-    wanted = tuple((mapping, build(mapping, outcomes)) for mapping in mappings)
+    wanted = tuple((mapping, _built(mapping, outcomes)) for mapping in mappings)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
     classes = {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}
     return Seen(wanted, live, known, classes, suspect=suspect_stores(classes))
@@ -123,7 +143,8 @@ def orphaned(
 def plan(seen: Seen, standing: Standing, *, inventory: Inventory | None, target: str, now: float) -> Plan:
     """Decide for everything seen, then hold back what the guards do not let through.
 
-    `now` is wall-clock time in seconds, the clock of the inventory's removals.
+    `target` names where it goes, for the head of a diff. `now` is wall-clock time in seconds, the clock of the
+    inventory's removals.
     """
     made = make_plan(
         seen.wanted,
@@ -145,7 +166,18 @@ def held_back(made: Plan, seen: Seen, standing: Standing, *, inventory: Inventor
         removals=() if inventory is None else inventory.removals,
         mappings_per_store=standing.mappings_per_store,
         suspect=seen.suspect,
+        unread=seen.unread,
         now=now,
+    )
+
+
+def in_doubt(seen: Seen) -> tuple[SecretMapping, ...]:
+    """List the mappings whose Secrets stand and would go because a source is absent: what `second_look` reads again."""
+    due = removal_candidates(seen.wanted)
+    return tuple(
+        mapping
+        for mapping, _ in seen.wanted
+        if mapping.key in due and isinstance(seen.live.get(mapping.key), LiveSecret)
     )
 
 
@@ -154,8 +186,16 @@ def second_look(seen: Seen, gateway: Gateway) -> Seen:
 
     The caller waits between the looks. What answers otherwise this time is simply not removed in this run.
     """
-    due = removal_candidates(seen.wanted)
-    again = [mapping for mapping, _ in seen.wanted if mapping.key in due]
+    again = in_doubt(seen)
     outcomes = gateway.read(refs_of(again)).outcomes(refs_of(again))
-    confirmed = removal_candidates((mapping, build(mapping, outcomes)) for mapping in again)
+    confirmed = removal_candidates((mapping, _built(mapping, outcomes)) for mapping in again)
     return replace(seen, confirmed_absent=confirmed)
+
+
+def _built(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome]) -> Built:
+    """Build one Secret; a defect that a mapping brings up keeps that Secret as it is, and no other."""
+    try:
+        return build(mapping, outcomes)
+    except Exception as error:  # noqa: BLE001 — its text may carry values
+        message = f"{mapping.key}: a defect in syncd: {described(error)}; the Secret is kept, please report it"
+        return Refusal(FailureClass.CONFIG, "defect", message)

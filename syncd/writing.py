@@ -2,6 +2,16 @@
 
 A write that meets another writer is judged anew on what stands there now, three times at most; whatever the new
 judgement would remove or replace waits for the next pass, since the guards have not seen it.
+
+| the write | was answered | what follows |
+| --- | --- | --- |
+| create | `exists`, or `quota` (which hides it) | look and judge anew; with nothing there a quota's word stands |
+| update | `conflict`, `gone` | look and judge anew |
+| replace | `conflict`, `gone`; `exists` for its second half | look and judge anew |
+| delete, letting go | `gone` | done |
+| delete, letting go | `conflict` | skipped |
+| any | `stopped` | skipped |
+| any | anything else | failed |
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +19,13 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import Final, TypeVar
 
+from syncd.defect import described
 from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
-from syncd.model.mapping import SecretKey
-from syncd.model.plan import WRITES, Action, Change, OutcomeWord, Plan
-from syncd.model.secret import DesiredSecret, Live, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
+from syncd.model.mapping import SecretKey, SecretMapping
+from syncd.model.plan import Action, Change, Plan
+from syncd.model.secret import Built, DesiredSecret, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
+from syncd.plan.guards import kinds
 from syncd.plan.inventory import after_removals, before_writes, lets_go
 from syncd.plan.planner import plan_one
 from syncd.reconcile import Seen, Standing, held_back, look
@@ -25,10 +37,17 @@ T = TypeVar("T", DesiredSecret, LiveSecret)
 WORKERS: Final = 16
 """Writes at a time; more threads only hand the interpreter's lock around."""
 _TRIES: Final = 3
-_MOVED: Final = frozenset({"exists", "conflict", "gone"})
+_MOVED: Final[Mapping[Action, frozenset[str]]] = {
+    Action.CREATE: frozenset({"exists", "quota"}),
+    Action.UPDATE: frozenset({"conflict", "gone"}),
+    Action.REPLACE: frozenset({"conflict", "gone", "exists"}),
+    Action.DELETE: frozenset({"conflict"}),
+}
+"""The failures by which something else stands there than was judged."""
 
 Progress = Callable[[int, int], None]
 """Called with how many writes are done, and of how many."""
+_Wanted = Mapping[SecretKey, tuple[SecretMapping, Built]]
 
 
 class UntilStopped:
@@ -43,6 +62,13 @@ class UntilStopped:
         return not self._stopped.is_set()
 
 
+class _Begun:
+    """The permit of the second half of a write: what was taken away is put back, whatever happens meanwhile."""
+
+    def granted(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """What writing needs beside a plan."""
@@ -53,25 +79,18 @@ class Writer:
     ledger: Ledger | None = None
     """None where no target has an inventory."""
     take_over: bool = False
+    """Make every proven entry of the inventory this configuration's own (`--take-over`)."""
 
     def carry_out(self, plan: Plan, seen: Seen, *, now: float, progress: Progress | None = None) -> Plan:
         """Write what the plan says and give it back with outcomes. `now`: wall-clock seconds, for the inventory."""
         plan, failure = self._record_before(plan, seen, now)
         writes = plan.writes()
         if failure is not None:
-            message = f"nothing was written: {failure.message}"
-            return _with_outcomes(plan, {c.key: replace(c, outcome="failed", message=message) for c in writes})
+            return _with_outcomes(plan, {change.key: _unwritten(change, failure) for change in writes})
+        wanted = {mapping.key: (mapping, built) for mapping, built in seen.wanted}
         done: dict[SecretKey, Change] = {}
-        mappings = {mapping.key: (mapping, built) for mapping, built in seen.wanted}
-
-        def again(key: SecretKey, live: Live) -> Change | None:
-            known = mappings.get(key)
-            if known is None:
-                return None
-            return plan_one(known[0], known[1], live, instance=self.standing.instance, rules=self.standing.rules)
-
         for change, written in run_each(
-            lambda change: self._write(change, again), writes, workers=WORKERS, name="syncd-write"
+            lambda change: self._isolated(change, wanted), writes, workers=WORKERS, name="syncd-write"
         ):
             done[change.key] = written
             if progress is not None:
@@ -89,9 +108,11 @@ class Writer:
         def change(inventory: Inventory) -> Inventory | None:
             nonlocal held
             held = held_back(plan, seen, self.standing, inventory=inventory, now=now)
-            return before_writes(inventory, held, instance=instance, now=now, gone=gone, take_over=self.take_over)
+            rules, over = self.standing.rules, self.take_over
+            return before_writes(inventory, held, instance=instance, rules=rules, now=now, gone=gone, take_over=over)
 
-        failure = self.ledger.record(change, self.permit)
+        counted = any(kinds(change, self.standing.rules) for change in plan.writes())
+        failure = self.ledger.record(change, self.permit, fresh=counted)
         return held, failure
 
     def _record_after(self, done: Sequence[Change]) -> None:
@@ -100,49 +121,65 @@ class Writer:
         if self.ledger is not None and removed:
             self.ledger.record(lambda inventory: after_removals(inventory, removed), self.permit)
 
-    def _write(self, change: Change, again: Callable[[SecretKey, Live], Change | None]) -> Change:
-        target = self.targets[change.key.target]
-        failure: WriteFailure | None = None
-        for _ in range(_TRIES):
-            outcome = _attempt(target, change, self.permit)
-            if isinstance(outcome, Written):
-                return replace(change, outcome="done")
-            failure = outcome
-            if outcome.kind not in _MOVED:
-                break
-            anew = self._judge_anew(change, again)
-            if anew is None or anew.action not in (Action.CREATE, Action.UPDATE):
-                return anew if anew is not None else _gone(change, outcome)
-            change = anew
-        outcome_word: OutcomeWord = "skipped" if failure and failure.kind == "stopped" else "failed"
-        return replace(change, outcome=outcome_word, message=failure.message if failure else "")
+    def _isolated(self, change: Change, wanted: _Wanted) -> Change:
+        """Write one; a defect that it brings up is its own, and stops no other write."""
+        try:
+            return self._write(change, wanted, _TRIES)
+        except Exception as error:  # noqa: BLE001 — its text may carry values
+            message = f"{change.key}: a defect in syncd: {described(error)}; please report it"
+            return replace(change, outcome="failed", message=message)
 
-    def _judge_anew(self, change: Change, again: Callable[[SecretKey, Live], Change | None]) -> Change | None:
-        """Look at what stands there now and decide again; a removal is not carried out on a second judgement."""
-        live = look(self.targets, [change.key]).get(change.key)
-        if live is None:
-            return None
-        anew = again(change.key, live)
-        if anew is not None and anew.action in WRITES - {Action.CREATE, Action.UPDATE}:
-            message = f"{change.key}: it changed while this pass ran; the next one judges it anew"
-            return replace(anew, outcome="skipped", message=message)
-        return anew
+    def _write(self, change: Change, wanted: _Wanted, tries: int) -> Change:
+        outcome = self._attempt(change)
+        if isinstance(outcome, Written) or (outcome.kind == "gone" and lets_go(change)):
+            return replace(change, outcome="done")
+        if outcome.kind not in _MOVED[change.action] or tries == 1:
+            return _failed(change, outcome)
+        anew = self._judged_anew(change, outcome, wanted)
+        if anew.outcome or anew.action not in (Action.CREATE, Action.UPDATE):
+            return anew
+        return self._write(anew, wanted, tries - 1)
 
+    def _judged_anew(self, change: Change, outcome: WriteFailure, wanted: _Wanted) -> Change:
+        """Look at what stands there now and decide again; what the guards have not counted waits for the next pass."""
+        if lets_go(change) or change.key not in wanted:
+            return _skipped(change)
+        live = look(self.targets, [change.key])[change.key]
+        if isinstance(live, Missing) and outcome.kind == "quota":
+            return _failed(change, outcome)
+        mapping, built = wanted[change.key]
+        standing = self.standing
+        anew = plan_one(mapping, built, live, instance=standing.instance, rules=standing.rules)
+        uncounted = not set(kinds(anew, standing.rules)) <= set(kinds(change, standing.rules))
+        return _skipped(anew) if uncounted or anew.action in (Action.REPLACE, Action.DELETE) else anew
 
-def _attempt(target: Target, change: Change, permit: Permit) -> WriteOutcome:
-    live, desired = change.live, change.desired
-    match change.action:
-        case Action.CREATE:
-            return target.create(_needed(desired), permit)
-        case Action.UPDATE:
-            return target.update(_needed(live), _needed(desired), permit)
-        case Action.DELETE:
-            return target.delete(_needed(live), permit)
-        case Action.REPLACE:
-            removed = target.delete(_needed(live), permit)
-            return target.create(_needed(desired), permit) if isinstance(removed, Written) else removed
-    message = f"a change that writes nothing was handed to be written: {change.action.value}"
-    raise AssertionError(message)
+    def _attempt(self, change: Change) -> WriteOutcome:
+        target, live, desired = self.targets[change.key.target], change.live, change.desired
+        match change.action:
+            case Action.CREATE:
+                return target.create(_needed(desired), self.permit)
+            case Action.UPDATE:
+                return target.update(_needed(live), _needed(desired), self.permit)
+            case Action.DELETE:
+                return target.delete(_needed(live), self.permit)
+            case Action.REPLACE:
+                return self._replace(target, _needed(live), _needed(desired))
+        message = f"a change that writes nothing was handed to be written: {change.action.value}"
+        raise AssertionError(message)
+
+    def _replace(self, target: Target, live: LiveSecret, desired: DesiredSecret) -> WriteOutcome:
+        """Delete and make anew; once it is gone, no stop comes between the two."""
+        removed = target.delete(live, self.permit)
+        if isinstance(removed, WriteFailure):
+            return removed
+        made = target.create(desired, _Begun())
+        if isinstance(made, Written) or made.kind == "exists":
+            return made
+        message = (
+            f"{made.message}. It was deleted to be made anew, so the Secret is gone until a pass can make it: the "
+            "daemon tries soon, `syncd apply` right away"
+        )
+        return replace(made, kind="unavailable", message=message)
 
 
 def _needed(part: T | None) -> T:
@@ -153,10 +190,21 @@ def _needed(part: T | None) -> T:
     return part
 
 
-def _gone(change: Change, outcome: WriteFailure) -> Change:
-    """Say what became of a removal whose object changed or vanished."""
-    if outcome.kind == "gone":
-        return replace(change, outcome="done")
+def _failed(change: Change, outcome: WriteFailure) -> Change:
+    if outcome.kind == "stopped":
+        return replace(change, outcome="skipped", message=outcome.message)
+    return replace(change, outcome="failed", failure=outcome.kind, message=outcome.message)
+
+
+def _unwritten(change: Change, failure: HomeFailure) -> Change:
+    """Say that nothing was written since the inventory could not be."""
+    message = f"{change.key}: not written: {failure.message}"
+    if failure.reason == "stopped":
+        return replace(change, outcome="skipped", message=message)
+    return replace(change, outcome="failed", failure="unavailable", message=message)
+
+
+def _skipped(change: Change) -> Change:
     message = f"{change.key}: it changed while this pass ran; the next one judges it anew"
     return replace(change, outcome="skipped", message=message)
 

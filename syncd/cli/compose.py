@@ -20,8 +20,10 @@ from syncd.fetch.gateway import Gateway
 from syncd.fetch.registry import ProviderUnusable, Registry
 from syncd.fetch.seam import Provider
 from syncd.keys import InstanceKey
+from syncd.model.inventory import Entry, Inventory
 from syncd.model.mapping import SecretMapping
 from syncd.plan.instance import Instance, Rules
+from syncd.reconcile import Standing, objection, orphaned
 from syncd.target.directory import DirectoryReader
 from syncd.target.directory import DirectoryTarget as Folder
 from syncd.target.seam import Home, HomeReader, Target, TargetReader
@@ -62,11 +64,43 @@ class Parts(Generic[R, H]):
             configuration=configuration.home.configuration or str(configuration.file),
             sources=configuration.home.sources,
             plain_targets=plain,
+            former=frozenset(before.instance for before in configuration.home.previous),
+        )
+
+    def standing(self, key: InstanceKey | None, options: Namespace | None) -> Standing:
+        """Say who reconciles and what this run may do; None: the daemon, which is told nothing."""
+        allowed = rules(self.configuration, options, home_namespace=self.home_namespace)
+        return Standing.of(self.configuration.mappings, instance=self.instance(key), rules=allowed)
+
+    def orphans(self, standing: Standing, inventory: Inventory | None, options: Namespace) -> list[Entry]:
+        """List what is owned and wanted by nobody; with `--select` nothing outside is an orphan."""
+        if options.select:
+            return []
+        return orphaned(self.configuration.mappings, inventory, self.targets, instance=standing.instance)
+
+    def objection(self, standing: Standing, inventory: Inventory | None, *, take_over: bool = False) -> str | None:
+        """Say why the configuration may not act on what its instance owns; None where it may."""
+        configuration = self.configuration
+        return objection(
+            configuration.mappings,
+            inventory,
+            instance=standing.instance,
+            allow_no_mappings=configuration.guards.allow_no_mappings,
+            take_over=take_over,
         )
 
     def describe(self) -> str:
         """Name every target for the head of a diff."""
         return ", ".join(target.describe() for target in self.targets.values())
+
+
+def own_namespace(environment: Mapping[str, str]) -> str:
+    """Name the home namespace of a configuration that names none: the Pod's own in a Pod."""
+    if "KUBERNETES_SERVICE_HOST" not in environment:
+        return DEFAULT_HOME
+    from syncd.target import kube_login  # noqa: PLC0415 — as heavy as urllib3, and outside of a Pod there is none
+
+    return kube_login.own_namespace(environment, kube_login.SERVICE_ACCOUNT) or DEFAULT_HOME
 
 
 def load_configuration(options: Namespace) -> Configuration[Provider]:
@@ -76,7 +110,7 @@ def load_configuration(options: Namespace) -> Configuration[Provider]:
         message = f"syncd: there is no file {path}; name the configuration with --config FILE or in SYNCD_CONFIG"
         raise Stop(CONFIGURATION, message)
     try:
-        return load(path, Registry())
+        return load(path, Registry(), own_namespace=own_namespace(os.environ))
     except ConfigurationError as error:
         lines = [str(diagnostic) for diagnostic in error.diagnostics]
         many = f"{len(lines)} problems" if len(lines) > 1 else "1 problem"

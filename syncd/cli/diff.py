@@ -5,12 +5,13 @@ import time
 from argparse import Namespace
 from dataclasses import replace
 
-from syncd.cli.compose import Parts, opened_for_reading, rules
+from syncd.cli.compose import Parts, opened_for_reading
 from syncd.cli.events import observer
-from syncd.ledger import look_up
+from syncd.cli.stop import UNTOLD, Stop
+from syncd.ledger import Known, look_up
 from syncd.model.plan import Plan
 from syncd.plan.removal import removal_candidates
-from syncd.reconcile import Standing, orphaned, plan, refs_of, see
+from syncd.reconcile import plan, refs_of, see
 from syncd.report import exit_code_for_diff, render_diff
 from syncd.target.seam import HomeReader, TargetReader
 
@@ -18,26 +19,30 @@ from syncd.target.seam import HomeReader, TargetReader
 def main(options: Namespace) -> int:
     """Read, plan and print."""
     with opened_for_reading(options, observe=observer(options)) as parts:
-        made = _planned(parts, options)
+        made = planned(parts, options)
     sys.stdout.write(render_diff(made, form=options.format, color=options.color, redact_keys=options.redact_keys))
     return exit_code_for_diff(made)
 
 
-def _planned(parts: Parts[TargetReader, HomeReader], options: Namespace) -> Plan:
+def planned(parts: Parts[TargetReader, HomeReader], options: Namespace) -> Plan:
+    """Plan as apply would, and note what it would object to. Raises Stop where no Secret can be looked at."""
     reading = parts.gateway.read(refs_of(parts.mappings))
-    key, inventory, unproved = look_up(parts.home) if parts.home is not None else (None, None, "")
-    instance = parts.instance(key)
-    everything = parts.configuration.mappings
-    orphans = [] if options.select else orphaned(everything, inventory, parts.targets, instance=instance)
-    seen = see(
-        parts.mappings, reading, parts.targets, look_at=[mapping.key for mapping in parts.mappings], orphans=orphans
-    )
+    known = look_up(parts.home) if parts.home is not None else Known()
+    failure = known.failure
+    if failure is not None and failure.whole_cluster and len(parts.targets) == 1:
+        # Said once: every Secret would be answered the same.
+        raise Stop(UNTOLD, f"syncd: nothing could be compared with {parts.describe()}: {failure.message}")
+    standing = parts.standing(known.key, options)
+    orphans = parts.orphans(standing, known.inventory, options)
+    look_at = [mapping.key for mapping in parts.mappings]
+    seen = see(parts.mappings, reading, parts.targets, look_at=look_at, orphans=orphans)
     # A diff makes no second look at an absent source: it shows what the first one would lead to.
     seen = replace(seen, confirmed_absent=removal_candidates(seen.wanted))
-    standing = Standing.of(
-        everything,
-        instance=instance,
-        rules=rules(parts.configuration, options, home_namespace=parts.home_namespace),
-    )
-    made = plan(seen, standing, inventory=inventory, target=parts.describe(), now=time.time())
-    return replace(made, notes=(*made.notes, unproved)) if unproved else made
+    made = plan(seen, standing, inventory=known.inventory, target=parts.describe(), now=time.time())
+    objection = parts.objection(standing, known.inventory, take_over=options.take_over)
+    notes = [
+        *made.notes,
+        *([failure.message] if failure else []),
+        *([f"apply refuses: {objection}"] if objection else []),
+    ]
+    return replace(made, notes=tuple(notes))

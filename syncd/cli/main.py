@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import Final
 
 from syncd import __version__
-from syncd.cli.stop import INTERRUPTED, Stop, tell
+from syncd.cli.stop import INTERRUPTED, TERMINATED, UNTOLD, Stop, Terminated, tell
+from syncd.defect import described
 
 _VERBS: Final = {
     "check": "load the configuration and report every problem",
@@ -30,38 +31,54 @@ _COUNT_DIGITS: Final = 9
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code. Prints no traceback, whatever happens."""
+    _have_streams()
     options = _parser().parse_args(argv)
-    options.color = not options.no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
     try:
+        options.color = not options.no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
         if options.verb != "schema":  # the one that meets no value
             import_module("syncd.cli.process").harden()
         verb: Callable[[argparse.Namespace], int] = import_module(f"syncd.cli.{options.verb}").main
-        return verb(options)
+        code = verb(options)
     except Stop as stop:
         tell(str(stop))
-        return stop.code
-    except KeyboardInterrupt:
-        tell("syncd: interrupted")
-        return INTERRUPTED
+        code = stop.code
+    except KeyboardInterrupt as interrupt:
+        terminated = isinstance(interrupt, Terminated)
+        tell("syncd: terminated" if terminated else "syncd: interrupted")
+        code = TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone; the interpreter must not try to flush into nothing at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        code = _failed(options)
     except Exception as error:  # noqa: BLE001 — the last line of defence: its text and locals may carry values
-        tell(f"syncd: a defect in syncd: {type(error).__name__} {_place(error)}; please report it")
-        return 2 if options.verb == "diff" else 1
+        tell(f"syncd: a defect in syncd: {described(error)}; please report it")
+        code = _failed(options)
+    return code if _flushed() else _failed(options)
 
 
-def _place(error: BaseException) -> str:
-    """Name the file and line of our own code where it went wrong; never what it said."""
-    place = "at an unknown place"
-    trace = error.__traceback__
-    while trace is not None:
-        module = trace.tb_frame.f_globals.get("__name__", "")
-        if module.startswith(("syncd", "syncd_providers")):
-            place = f"at {module}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
+def _have_streams() -> None:
+    """Open what whoever started this has closed (`>&-`), where Python then has None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 — for as long as we run
+
+
+def _failed(options: argparse.Namespace) -> int:
+    """Give the exit code for what the verb itself does not foresee: 1 would say that a diff found differences."""
+    return UNTOLD if options.verb == "diff" else 1
+
+
+def _flushed() -> bool:
+    """Have what was printed arrive; without a reader, quietly not. A full disk is told."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        tell(f"syncd: what was to be printed could not be written: {error.strerror}")
+    else:
+        return True
+    # The interpreter would try once more at its end, and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return False
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,10 +4,14 @@ import sys
 from typing import Final
 
 USAGE: Final = 2
+UNTOLD: Final = 2
+"""Exit code of a diff that could not tell."""
 CONFIGURATION: Final = 3
 """Exit code where the configuration does not hold."""
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells count."""
+TERMINATED: Final = 143
+"""128 + SIGTERM."""
 
 
 class Stop(Exception):  # noqa: N818 — not an error of the program's
@@ -17,6 +21,10 @@ class Stop(Exception):  # noqa: N818 — not an error of the program's
         """Keep the code beside the text."""
         super().__init__(message)
         self.code = code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came while there was nothing to finish; like Ctrl-C, no handler of errors takes it for one."""
 
 
 def tell(text: str) -> None:

@@ -98,11 +98,21 @@ def resolve(
             context="",
             said=True,
             service_account=service_account,
-            pod_namespace=_pod_namespace(service_account),
+            pod_namespace=own_namespace(environment, service_account),
         )
     paths = str(kubeconfig or environment.get("KUBECONFIG") or Path("~/.kube/config").expanduser())
     name, cluster, server = _context(paths, context)
     return Cluster(server=server, name=cluster, context=name, said=context is not None, kubeconfig=paths)
+
+
+def own_namespace(environment: Mapping[str, str], service_account: Path = SERVICE_ACCOUNT) -> str | None:
+    """Give the namespace of the Pod that this process runs in; None outside of a cluster."""
+    if not environment.get("KUBERNETES_SERVICE_HOST"):
+        return None
+    try:
+        return (service_account / "namespace").read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def demand_said(cluster: Cluster) -> None:
@@ -222,13 +232,6 @@ def _named(merged: "ConfigNode", paths: str, wanted: str | None) -> tuple[str, "
         message = f"the kubeconfig {paths} has no context {name} (it has: {known})"
         raise ClusterError(message, "context-unknown")
     return str(name), context
-
-
-def _pod_namespace(service_account: Path) -> str | None:
-    try:
-        return (service_account / "namespace").read_text().strip() or None
-    except OSError:
-        return None
 
 
 @contextmanager

@@ -53,6 +53,7 @@ def test_help_imports_no_library(arguments: list[str], tmp_path: Path) -> None:
         "syncd.cli",
         "syncd.cli.main",
         "syncd.cli.stop",
+        "syncd.defect",
     }
 
 
