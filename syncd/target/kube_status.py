@@ -13,7 +13,7 @@ from syncd.model.mapping import SecretKey
 from syncd.model.reference import FailureClass
 from syncd.model.secret import ReadFailure, WriteFailure, WriteFailureKind
 
-_RIGHTS: Final = "`syncd permissions kubernetes` prints the rights that are needed"
+_RIGHTS: Final = "in a namespace that it writes to, syncd needs get, create, patch and delete on secrets"
 _FIELD: Final = re.compile(r"[A-Za-z0-9_.\[\]/-]{1,200}", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 
