@@ -35,7 +35,7 @@ class TokenBucket:
 
         Who waits for its moment asks again if `paused_until` has moved past it meanwhile.
         """
-        moment = max(now, self._next - self._tolerance)
+        moment = max(now, self.paused_until, self._next - self._tolerance)
         if moment > latest:
             return None
         self._next = max(self._next, moment) + self._interval

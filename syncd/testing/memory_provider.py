@@ -126,12 +126,18 @@ class MemoryProvider:
             self._logged_in = False
             self._needs_login = False
 
+    def release(self) -> None:
+        """Let go what hangs."""
+        with self._lock:
+            self._hanging.clear()
+            self._changed.notify_all()
+
     def mend(self) -> None:
         """End every fault, and let go what hangs."""
         with self._lock:
-            for fault in (self._faults, self._standing, self._hanging, self._raising, self._left_out):
+            for fault in (self._faults, self._standing, self._raising, self._left_out):
                 fault.clear()
-            self._changed.notify_all()
+        self.release()
 
     def reads(self) -> list[RemoteRef]:
         """List every reference that was asked for, as often as it was."""
