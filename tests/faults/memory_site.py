@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from syncd.daemon.log import open_log
 from syncd.daemon.loop import Loop, Work
@@ -31,7 +32,8 @@ def wants(name: str, *properties: str, **fields: object) -> SecretMapping:
     ref = RemoteRef("memory", name)
     data = tuple((each, Selection(ref, property=each)) for each in properties) or (("value", Selection(ref)),)
     origin = Position("syncd.yaml", 1, 1)
-    return SecretMapping(f"team/{name}", secret(name), origin, "Opaque", data=data, **fields)  # type: ignore[arg-type]
+    made = SecretMapping(f"team/{name}", secret(name), origin, "Opaque", data=data)
+    return replace(made, **fields)  # type: ignore[arg-type]
 
 
 class Site:
