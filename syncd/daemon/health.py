@@ -4,6 +4,7 @@ Live means that the loop turns; a store or a cluster that does not answer never 
 mend that. Ready means progress: everything was looked at once, and nothing has waited for several intervals.
 """
 
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,8 +26,7 @@ class HealthServer:
         class Handler(_Handler):
             answers = routes
 
-        self._server = ThreadingHTTPServer(address, Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(address, Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="syncd-health", daemon=True
         )
@@ -41,6 +41,16 @@ class HealthServer:
         """Stop listening."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_arguments: object) -> None:
+        # The library would print the traceback. A client that went away is nothing to tell; the rest is a defect,
+        # which the thread's own hook tells.
+        if not isinstance(sys.exc_info()[1], OSError):
+            raise  # noqa: PLE0704 — called from the handler's `except`
 
 
 class _Handler(BaseHTTPRequestHandler):
