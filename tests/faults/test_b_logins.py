@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 from time import time
+from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import given
@@ -19,11 +21,13 @@ from syncd.target.kube_login import resolve
 from syncd.target.kubernetes import KubernetesTarget
 from syncd_providers.vault.session import _due
 from tests.faults.vault_wire import LOGIN, Vault, said
+from tests.integration.aws_store import Account, read_one, value_of
 from tests.integration.vault_store import Bench, ask, failed
 from tests.servers.keyvault_tls import write_tls
 from tests.servers.kube import Kube
 from tests.servers.kube_use import look
-from tests.servers.wire import Wire
+from tests.servers.moto import Moto
+from tests.servers.wire import Reply, Wire
 
 SCHEMA = Path(__file__).parents[2] / "config/syncd.schema.json"
 
@@ -35,6 +39,35 @@ SCHEMA = Path(__file__).parents[2] / "config/syncd.schema.json"
 def test_renewals_are_due_at_two_thirds_of_a_life_or_up_to_a_tenth_of_them_earlier(chance: float, life: float) -> None:
     assert 0.6 * life - 1e-6 <= _due(0.0, life, chance) <= life * 2 / 3 + 1e-6
     assert _due(0.0, life, 0.0) > _due(0.0, life, 1.0)
+
+
+# B6
+
+ROLE = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>
+<SessionToken>t</SessionToken><Expiration>{}</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>"""
+
+
+@pytest.mark.parametrize(("lives", "tokens"), [(60, ["first", "second"]), (3600, ["first"])])
+def test_a_session_near_its_end_is_got_anew_with_the_token_of_now(
+    moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lives: int, tokens: list[str]
+) -> None:
+    account = Account(moto, tmp_path, moto.credentials())
+    account.put("a", "v")
+    file = tmp_path / "token"
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(file))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/syncd")
+    ends = datetime.fromtimestamp(time() + lives, UTC).isoformat()
+    body = ROLE.format(account.key.access_key_id, ends).encode()
+    with Wire(lambda _request: Reply(200, body, {"Content-Type": "text/xml"})) as sts:
+        provider = account.store({"default": {}}, stsEndpoint=sts.address)
+        for token in ("first", "second"):
+            file.write_text(token)
+            assert value_of(read_one(provider, account.ref("a"))) == b"v"
+        provider.close()
+        shown = [parse_qs(request.body.decode())["WebIdentityToken"] for request in sts.requests]
+    assert list(dict.fromkeys(token for (token,) in shown)) == tokens
 
 
 # B12

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from syncd.daemon.timetable import JITTER, Timetable
+from syncd.daemon.timetable import JITTER, SPREAD, Timetable
 from syncd.fetch.gateway import Gateway
 from syncd.model.mapping import Selection
 from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, RemoteRef
 from syncd.model.store import Store
+from syncd.reconcile import refs_of
 from syncd.target.bucket import Bucket
+from syncd.testing.memory_provider import MemoryProvider, memory_store
 from tests.faults.memory_site import Site, wants
 from tests.faults.vault_wire import LOGIN, READ, Vault, said
 from tests.integration.vault_store import Bench, ask, failed
@@ -115,3 +117,23 @@ def test_hvac_asks_once_and_leaves_repeating_to_the_gateway(tmp_path: Path, stat
         failed(ask(provider, "x"))
         assert [request.target for request in wire.requests].count(READ) == 1
         provider.close()
+
+
+# C10
+
+
+def test_what_was_never_written_is_read_before_what_is_only_refreshed() -> None:
+    known = [wants(f"s{number}") for number in range(200)]
+    new = wants("new")
+    table = Timetable([*known, new], now=0.0, known={mapping.key for mapping in known})
+    assert [mapping.key.name for mapping in table.take(0.0)] == ["new"], "at once, whatever else is planned for when"
+    table = Timetable([*known, new], now=0.0, known={mapping.key for mapping in known})
+    due = table.take(SPREAD)
+    store = MemoryProvider()
+    for mapping in due:
+        store.put(mapping.key.name, b"x")
+    gateway = Gateway({"memory": memory_store(store, concurrency=1)})
+    gateway.read(refs_of(due)).outcomes(refs_of(due))
+    gateway.close()
+    assert len(due) == 201
+    assert store.reads()[0].key == "new"
