@@ -16,6 +16,7 @@ _VERBS: Final = {
     "diff": "show what apply would change, without values and without a single write",
     "apply": "bring the Secrets to what the stores say, once",
     "run": "keep them so: the daemon",
+    "own": "sign marks anew after the instance's key was lost",
     "schema": "print the JSON Schema of the configuration file, for editors",
 }
 _CODES: Final = {
@@ -24,6 +25,7 @@ _CODES: Final = {
     "apply": "0 all that was allowed was done; 1 failed, held, unreadable, conflict or declined; 2 usage; "
     "3 problems in the configuration",
     "run": "0 on SIGTERM; 2 usage; 3 problems in the configuration",
+    "own": "0 signed; 1 failed, left alone or declined; 2 usage; 3 problems in the configuration",
     "schema": "0",
 }
 _COUNT_DIGITS: Final = 9
@@ -148,6 +150,15 @@ def _run(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--context", metavar="NAME", help="context of the kubeconfig: which cluster")
 
 
+def _own(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--resign", action="store_true", required=True, help="what this is for, said to be sure")
+    verb.add_argument("--context", metavar="NAME", help="context of the kubeconfig: which cluster")
+    verb.add_argument(
+        "--select", metavar="NAMESPACE/NAME", action="append", default=[], help="only these Secrets (globs, repeatable)"
+    )
+    verb.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
 def _check(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--format", choices=["text", "json"], default="text")
 
@@ -164,4 +175,5 @@ _OPTIONS: Final[dict[str, Callable[[argparse.ArgumentParser], None]]] = {
     "diff": _diff,
     "apply": _apply,
     "run": _run,
+    "own": _own,
 }

@@ -106,8 +106,8 @@ class Home(HomeReader, Protocol):
 
 
 @runtime_checkable
-class Renewable(Protocol):
-    """The power of a home to begin anew once the key is lost; for `syncd own --resign` alone."""
+class Renewable(Home, Protocol):
+    """A home that can begin anew once the key is lost; for `syncd own --resign` alone."""
 
     def renew_key(self) -> InstanceKey | HomeFailure:
         """Make the key where there is none, although an inventory stands; where one came first, read that."""
