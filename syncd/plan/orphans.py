@@ -66,7 +66,7 @@ def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
     """Say why it stays, as a reason code and a message; None where it may go."""
     mapping = entry.mapping
     if verdict.mark is None:
-        return verdict.reason, f"no longer ours but {verdict.holder}; left alone, and forgotten with the next write"
+        return verdict.reason, f"it is ours no more: it {verdict.holder}; left alone, forgotten with the next write"
     if not removable(live, verdict, instance):
         return _unremovable(live, verdict)
     if entry.key.namespace in rules.protected_namespaces:

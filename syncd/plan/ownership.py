@@ -45,7 +45,7 @@ class Verdict:
     reason: str = ""
     """Fixed code of the conflict that a writer would meet; empty where it is ours."""
     holder: str = ""
-    """Whose it is, in words for a message."""
+    """Whose it is, in words that follow its name in a message: `belongs to Helm`."""
     way_out: str = ""
     """What a person can do about it."""
     mark: Mark | None = None
@@ -86,11 +86,11 @@ def judge(live: LiveSecret, instance: Instance, *, mapping: str) -> Verdict:  # 
         if proved(key, named, live.key, annotations):
             return _ours("proven", live, outdated=not present or key is not instance.key)
     if annotations[MAPPING] != mapping:
-        return Verdict("foreign", "mark-not-ours", "whoever copied a syncd mark onto it", _HAND_MADE)
+        return Verdict("foreign", "mark-not-ours", "bears a mark of syncd that was copied onto it", _HAND_MADE)
     if not present:
-        holder = f"syncd instance {named} by its label, but no key under `home: {{previous: …}}` signed its mark"
+        holder = f"belongs to syncd instance {named} by its label, but no key in `home: {{previous: …}}` signed it"
         return Verdict("foreign", "other-instance", holder, "name the key of that instance there")
-    holder = f"syncd instance {instance.name} by its label, but this instance's key did not sign its mark"
+    holder = f"belongs to syncd instance {instance.name} by its label, but this instance's key did not sign its mark"
     return Verdict("foreign", "key-lost", holder, _KEY_LOST)
 
 
@@ -98,13 +98,14 @@ def _strange_mark(live: LiveSecret, instance: Instance) -> Verdict | None:
     named, annotations = live.labels.get(INSTANCE), live.annotations
     if named is not None and named != instance.name and named not in instance.former:
         way_out = f"remove it from one of the two configurations, or let {named} delete it first"
-        return Verdict("foreign", "other-instance", f"syncd instance {named}", way_out)
+        return Verdict("foreign", "other-instance", f"belongs to syncd instance {named}", way_out)
     schema = annotations.get(SCHEMA)
     if schema is not None and (number(schema) or 0) > int(SCHEMA_VERSION):
-        return Verdict("foreign", "newer-schema", f"a newer syncd (mark schema {schema})", "run that version")
+        holder = f"belongs to a newer syncd (mark schema {schema})"
+        return Verdict("foreign", "newer-schema", holder, "run that version")
     signed = OWNER in annotations or live.key.target in instance.plain_targets
     if named is None or schema != SCHEMA_VERSION or MAPPING not in annotations or not signed:
-        return Verdict("foreign", "mark-not-ours", "whoever left an incomplete syncd mark on it", _HAND_MADE)
+        return Verdict("foreign", "mark-not-ours", "bears an incomplete mark of syncd", _HAND_MADE)
     return None
 
 
@@ -127,8 +128,8 @@ def _unmarked(live: LiveSecret) -> Verdict:
         if len(words) == len(found):
             named = ", ".join(dict.fromkeys(words))
             way_out = f"{_LET_GO}, or take it over with `adopt: {{from: [{named}]}}` in the mapping"
-        return Verdict("foreign", "other-manager", _listed(found), way_out, claims=found)
-    holder = "nobody's by its marks"
+        return Verdict("foreign", "other-manager", f"belongs to {_listed(found)}", way_out, claims=found)
+    holder = "bears nobody's mark"
     if live.managers:
         holder += f" (written by {', '.join(live.managers)})"
     return Verdict(

@@ -48,7 +48,7 @@ from syncd.plan.instance import Instance, Rules
 from syncd.plan.marks import SUSPEND, mapping_text
 from syncd.plan.orphans import plan_orphan
 from syncd.plan.ownership import Verdict, judge
-from syncd.plan.removal import gone, removable, remove
+from syncd.plan.removal import gone, obstacle, remove, why_kept
 
 _UNPROVEN = "the instance's key is not at hand: ownership is shown as unverified, and nothing can be written"
 
@@ -140,8 +140,10 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
         return replace(base, action=Action.SUSPENDED, reason="suspended", message=message)
     conflict = _conflict(mapping, live, verdict, instance)
     if isinstance(built, Refusal):
-        due = rules.prune and confirmed_absent and gone(mapping, built) and removable(live, verdict, instance)
-        return _removed(base, mapping, live, verdict) if due and conflict is None else _refused(base, built)
+        forbids = obstacle(live, verdict, instance, conflict)
+        if forbids or not (rules.prune and confirmed_absent and gone(mapping, built)):
+            return _refused(base, built, after=why_kept(mapping, built, verdict, obstacle=forbids, prune=rules.prune))
+        return _removed(base, mapping, live, verdict)
     if conflict is not None:
         return replace(base, action=Action.CONFLICT, reason=conflict[0], message=conflict[1])
     return _compared(base, mapping, built, live, verdict, instance=instance, rules=rules)
@@ -223,9 +225,9 @@ def _removed(base: Change, mapping: SecretMapping, live: LiveSecret, verdict: Ve
     )
 
 
-def _refused(base: Change, refusal: Refusal) -> Change:
+def _refused(base: Change, refusal: Refusal, *, after: str = "") -> Change:
     reason = refusal.reason if refusal.cls is FailureClass.CONFIG else f"source-{refusal.cls.value}"
-    return replace(base, reason=reason, message=refusal.message)
+    return replace(base, reason=reason, message="; ".join(filter(None, (refusal.message, after))))
 
 
 def _conflict(mapping: SecretMapping, live: LiveSecret, verdict: Verdict, instance: Instance) -> tuple[str, str] | None:
@@ -236,10 +238,10 @@ def _conflict(mapping: SecretMapping, live: LiveSecret, verdict: Verdict, instan
         named = verdict.reason == "other-manager" and bool(mapping.adopt_from) and not claimed
         if named or (verdict.ownership == "none" and mapping.adopt):
             return None
-        return verdict.reason, f"{live.key} is {verdict.holder}; {wants}: {verdict.way_out}"
+        return verdict.reason, f"{live.key} {verdict.holder}; {wants}: {verdict.way_out}"
     if claimed and not mapping.merge:
         way_out = "let go of it there, or set `merge: true` to share it"
-        return "two-writers", f"{live.key} is ours and also claimed by {claimed}; {wants}: {way_out}"
+        return "two-writers", f"{live.key} belongs to this instance and also to {claimed}; {wants}: {way_out}"
     if verdict.mark.tenant != mapping.tenant and not mapping.adopt:
         # Never whose: a tenant learns nothing of another's mappings.
         return "other-tenant", f"{live.key} belongs to another tenant; {wants}: choose another name, or `adopt: true`"

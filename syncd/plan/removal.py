@@ -41,6 +41,34 @@ def removable(live: LiveSecret, verdict: Verdict, instance: Instance) -> bool:
     return known and not verdict.also and live.annotations.get(SUSPEND) != "true"
 
 
+def why_kept(mapping: SecretMapping, refusal: Refusal, verdict: Verdict, *, obstacle: str, prune: bool) -> str:
+    """Say why a Secret whose source is absent is still there, and how it goes; empty where no source is absent.
+
+    `obstacle`: what forbids its removal, whoever asks for it; empty for nothing.
+    """
+    if refusal.cls is not FailureClass.ABSENT or not refusal.absent:
+        return ""
+    if mapping.when_source_gone == "keep":
+        return "the Secret stays, since the mapping's `whenSourceGone` is `keep`" if prune else ""
+    if obstacle:
+        return f"the Secret stays: {obstacle}"
+    if prune:
+        return "the Secret stays, since a second look did not find the source absent; run it again"
+    shared = mapping.merge or (verdict.mark is not None and verdict.mark.merge)
+    return f"`syncd apply --prune` {'takes what is ours off the Secret' if shared else 'removes the Secret'}"
+
+
+def obstacle(live: LiveSecret, verdict: Verdict, instance: Instance, conflict: tuple[str, str] | None) -> str:
+    """Name what forbids a removal, a conflict's own message first; empty where nothing does."""
+    if conflict is not None:
+        return conflict[1]
+    if not verdict.ours:
+        return "it does not bear this instance's mark"
+    if verdict.also:
+        return f"it also belongs to {verdict.also}"
+    return "" if removable(live, verdict, instance) else "without the instance's key its mark is not proven"
+
+
 def remove(live: LiveSecret, mark: Mark, *, merge: bool, reason: str) -> Change:
     """Plan the removal of one of ours: the object, or what is ours on an object that is shared with others."""
     if not merge:

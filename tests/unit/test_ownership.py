@@ -60,20 +60,20 @@ def test_the_mark_of_another_manager_is_foreign(
     """I2."""
     verdict = _judge(foreign(labels=labels, annotations=annotations))
 
-    assert (verdict.ownership, verdict.reason, verdict.holder) == ("foreign", "other-manager", manager)
+    assert (verdict.ownership, verdict.reason, verdict.holder) == ("foreign", "other-manager", f"belongs to {manager}")
 
 
 def test_an_owner_reference_is_foreign() -> None:
     verdict = _judge(foreign(owners=("ExternalSecret/db",)))
 
-    assert (verdict.reason, verdict.holder) == ("other-manager", "ExternalSecret/db")
+    assert (verdict.reason, verdict.holder) == ("other-manager", "belongs to ExternalSecret/db")
 
 
 def test_another_instance_is_foreign_even_with_the_same_key() -> None:
     verdict = _judge(written(instance=replace(ME, name="staging")))
 
     assert (verdict.ownership, verdict.reason) == ("foreign", "other-instance")
-    assert "staging" in verdict.holder
+    assert verdict.holder == "belongs to syncd instance staging"
 
 
 def test_a_newer_schema_is_left_alone() -> None:

@@ -75,6 +75,37 @@ def test_an_absent_source_keeps_when_one_condition_is_missing() -> None:
     assert {change.action for change in kept} == {Action.UNREADABLE, Action.SUSPENDED}
 
 
+def test_a_kept_secret_says_why_it_stays_and_how_it_goes() -> None:
+    live = written()
+    claimed = replace(live, annotations={**live.annotations, "meta.helm.sh/release-name": "db"})
+    shared = replace(GONE, merge=True)
+    keep = plan_one(mapping(), refusal(), live, instance=ME, rules=PRUNE, confirmed_absent=True)
+    merged = plan_one(shared, refusal(), claimed, instance=ME, rules=PRUNE, confirmed_absent=True)
+    adopted = plan_one(replace(GONE, adopt=True), refusal(), foreign(), instance=ME, rules=PRUNE)
+
+    said = "the Secret stays"
+    assert _absent(live, rules=Rules()).message.endswith("; `syncd apply --prune` removes the Secret")
+    assert plan_one(shared, refusal(), live, instance=ME, rules=Rules()).message.endswith(
+        "; `syncd apply --prune` takes what is ours off the Secret"
+    )
+    assert keep.message.endswith(f"; {said}, since the mapping's `whenSourceGone` is `keep`")
+    assert f"; {said}, since a second look did not find" in _absent(live, confirmed=False).message
+    assert f"; {said}: without the instance's key" in _absent(live, instance=KEYLESS).message
+    assert f"; {said}: payments/db belongs to this instance and also to Helm" in _absent(claimed).message
+    assert f"; {said}: it also belongs to Helm" in merged.message
+    assert f"; {said}: it does not bear this instance's mark" in adopted.message
+
+
+def test_what_is_not_asked_for_or_not_there_needs_no_word_on_removal() -> None:
+    untold = [
+        plan_one(mapping(), refusal(), written(), instance=ME, rules=Rules()),
+        _absent(Missing(SECRET)),
+        plan_one(GONE, refusal(FailureClass.DENIED), written(), instance=ME, rules=PRUNE),
+    ]
+
+    assert not any("stays" in change.message or "--prune" in change.message for change in untold)
+
+
 @pytest.mark.parametrize("cls", [cls for cls in FailureClass if cls is not FailureClass.ABSENT])
 def test_only_absent_removes(cls: FailureClass) -> None:
     refused = replace(refusal(cls), absent=(REF,))
