@@ -162,7 +162,7 @@ class _Build:
             annotations=dict(mapping.annotations),
             sources=self._sources(),
             immutable=mapping.immutable,
-            remarks=remarks({key: value for key, value in self._data.items() if key not in literals}),
+            remarks=remarks(self._data, meant=literals),
         )
 
     def _sources(self) -> tuple[SourceVersion, ...]:
