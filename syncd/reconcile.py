@@ -132,7 +132,8 @@ def orphaned(
     entries = [] if inventory is None else [e for e in inventory.entries.values() if e.key not in wanted]
     for target in readers.values():
         if isinstance(target, Owned):
-            keys = [key for key in target.owned(instance.name) if key not in wanted]
+            names = (instance.name, *sorted(instance.former - {instance.name}))
+            keys = [key for name in names for key in target.owned(name) if key not in wanted]
             for live in target.read(keys):
                 entry = owned_entry(live, instance) if isinstance(live, LiveSecret) else None
                 if entry is not None:

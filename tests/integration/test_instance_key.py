@@ -1,5 +1,10 @@
 """The life of the instance's key against the real servers: renewed, renamed, lost, and signed anew."""
 
+import os
+import pty
+import subprocess
+import sys
+
 import pytest
 
 from tests.servers.owned import OURS, THEIRS, change, configure, forge, metadata, refused
@@ -135,3 +140,43 @@ def test_signing_anew_stops_for_what_somebody_changed_meanwhile_or_paused(world:
 def test_a_folder_has_no_key_to_lose(world: World) -> None:
     configure(world, OURS, target={"directory": {"path": "out"}})
     assert "no key" in world.run("own", "--resign", "--yes").stderr
+
+
+@pytest.mark.parametrize("answer", ["no", "y"])
+def test_a_person_who_does_not_say_yes_signs_nothing(world: World, answer: str) -> None:
+    configure(world, OURS)
+    world.run("apply", "--yes")
+    world.kube.delete_secret(world.home, f"syncd-test-{world.tag}")
+    before = world.kube.secret(world.namespace, "app")
+    controller, terminal = pty.openpty()
+    try:
+        os.write(controller, f"{answer}\n".encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "syncd", "own", "--resign"], cwd=world.folder, env=world.environment,
+            stdin=terminal, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(controller)
+        os.close(terminal)
+    assert done.returncode == 1
+    assert "Sign these 1 Secret(s) anew?" in done.stderr
+    assert f"{world.namespace}/app" in done.stdout
+    assert "nothing was written" in done.stderr
+    assert world.kube.secret(world.namespace, "app") == before
+    assert world.kube.secret(world.home, f"syncd-test-{world.tag}") is None
+
+
+def test_a_folder_of_a_renamed_instance_is_still_ours(world: World) -> None:
+    folder = {"target": {"directory": {"path": "out"}}}
+    left = {**OURS, "name": "left", "whenMappingGone": "delete"}
+    configure(world, OURS, left, **folder)
+    world.run("apply", "--yes")
+    old, new = f"test-{world.tag}", f"new-{world.tag}"
+    configure(world, OURS, instance=new, **folder)
+    assert change(world)["reason"] == "other-instance"
+    configure(world, OURS, instance=new, home={"previous": [{"instance": old}]}, **folder)
+    assert change(world, "left")["reason"] == "mark-outdated"
+    world.run("apply", "--yes")
+    assert old not in "".join(file.read_text() for file in (world.folder / "out").rglob("*.yaml"))
+    world.run("apply", "--yes", "--prune")
+    assert [file.name for file in (world.folder / "out").rglob("*.yaml")] == ["app.yaml"]
