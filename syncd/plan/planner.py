@@ -141,9 +141,9 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
     conflict = _conflict(mapping, live, verdict, instance)
     if isinstance(built, Refusal):
         forbids = obstacle(live, verdict, instance, conflict)
-        if forbids or not (rules.prune and confirmed_absent and gone(mapping, built)):
-            return _refused(base, built, after=why_kept(mapping, built, verdict, obstacle=forbids, prune=rules.prune))
-        return _removed(base, mapping, live, verdict)
+        return _sourceless(
+            base, mapping, built, live, verdict, forbids=forbids, rules=rules, confirmed=confirmed_absent
+        )
     if conflict is not None:
         return replace(base, action=Action.CONFLICT, reason=conflict[0], message=conflict[1])
     return _compared(base, mapping, built, live, verdict, instance=instance, rules=rules)
@@ -204,6 +204,22 @@ def _replaced(
         return replace(change, message=f"{base.key}: {what}, so it is deleted and made anew")
     message = f"{base.key}: {what}; `--allow-replace` or `guards.allowReplace` lets it be deleted and made anew"
     return replace(change, outcome="held", message=message)
+
+
+def _sourceless(
+    base: Change,
+    mapping: SecretMapping,
+    refusal: Refusal,
+    live: LiveSecret,
+    verdict: Verdict,
+    *,
+    forbids: str,
+    rules: Rules,
+    confirmed: bool,
+) -> Change:
+    if rules.prune and confirmed and gone(mapping, refusal) and not forbids:
+        return _removed(base, mapping, live, verdict)
+    return _refused(base, refusal, after=why_kept(mapping, refusal, verdict, obstacle=forbids, prune=rules.prune))
 
 
 def _removed(base: Change, mapping: SecretMapping, live: LiveSecret, verdict: Verdict) -> Change:
