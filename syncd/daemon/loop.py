@@ -8,64 +8,69 @@ that hangs.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from syncd.daemon.calendar import Calendar
 from syncd.daemon.log import Log
 from syncd.daemon.metrics import Metrics
+from syncd.daemon.passes import Passes, Work
+from syncd.daemon.retries import Retries
 from syncd.daemon.standing_report import StandingReport
 from syncd.daemon.timetable import Timetable, stores_of
-from syncd.fetch.gateway import Gateway
-from syncd.fetch.reading import Reading
-from syncd.ledger import Ledger
-from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
-from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.report import PassReport
-from syncd.plan.guards import suspect_stores
-from syncd.reconcile import Standing, orphaned, plan, refs_of, see, worth_reading
-from syncd.target.seam import Target
-from syncd.writing import UntilStopped, Writer
+from syncd.reconcile import refs_of
+from syncd.workers import start_daemon
+
+__all__ = ["Loop", "Work"]
 
 BEAT: Final = 5.0
 """Seconds after which the loop turns at the latest."""
 SWEEP: Final = 3600.0
 """Seconds between two looks at what is owned and wanted by nobody."""
-_FIRST_RETRY, _LAST_RETRY = 5.0, 300.0
-"""Seconds until a mapping whose store or target did not answer is tried again: doubled each time, between these."""
-_SOON: Final = ("-unavailable", "-stale")
-"""How the reasons end that pass by themselves."""
 _FAREWELL: Final = 5.0
 """Seconds that the passes under way are given at the end."""
+_STUCK: Final = 60.0
+"""Seconds without a turn of the loop after which the process is better started anew."""
+_LONG: Final = 120.0
+"""Seconds that a pass may take before the daemon no longer counts as making progress."""
+_LATE: Final = 60.0
+"""Seconds that something due may wait before it no longer does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What the daemon reconciles, and with what."""
+class _Pass:
+    """One that is under way."""
 
-    mappings: tuple[SecretMapping, ...]
-    gateway: Gateway
-    targets: Mapping[str, Target]
-    ledger: Ledger | None
-    standing: Standing
-
-    def inventory(self) -> Inventory | None:
-        """Give the inventory as last written; None where no target has one."""
-        return None if self.ledger is None else self.ledger.inventory
+    began: float
+    members: tuple[SecretMapping, ...]
+    """Empty for a sweep."""
+    keys: frozenset[SecretKey]
 
 
 @dataclass(slots=True)
 class _Progress:
-    """What the health endpoints ask."""
+    """What the health endpoints ask, from their own threads."""
 
     beat: float
-    ended: float
-    """When a pass last ended."""
-    running: dict[int, tuple[float, frozenset[SecretKey]]] = field(default_factory=dict)
-    """By number: when the pass began, and its Secrets."""
+    """When the loop last turned."""
+    unseen: set[SecretKey]
+    """Wanted, and not looked at by any pass yet."""
+    running: dict[int, _Pass] = field(default_factory=dict)
+    pending: dict[SecretKey, tuple[float, SecretMapping]] = field(default_factory=dict)
+    """Due since when, and not started because an earlier pass of it is still under way."""
+
+    def longest(self, now: float) -> float:
+        """Give how long the longest pass has been under way."""
+        return max((now - each.began for each in tuple(self.running.values())), default=0.0)
+
+    def waiting(self, now: float) -> float:
+        """Give how long the longest has waited for its own earlier pass."""
+        return max((now - since for since, _ in tuple(self.pending.values())), default=0.0)
 
 
 class Loop:
@@ -81,7 +86,7 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
-        spawn: Callable[[Callable[[], None], str], None] | None = None,
+        spawn: Callable[[Callable[[], None], str], None] = start_daemon,
     ) -> None:
         """Plan every mapping.
 
@@ -89,22 +94,18 @@ class Loop:
         thread by a name.
         """
         self._work, self._metrics, self._stopped = work, metrics, stopped
-        self._clock, self._wall, self._wait, self._spawn = clock, wall, wait, spawn or _start_daemon
+        self._clock, self._wall, self._wait, self._spawn = clock, wall, wait, spawn
         now = clock()
         inventory = work.inventory()
         self._table = Timetable(work.mappings, now=now, known=inventory.entries if inventory else ())
         self._calendar = Calendar(work.mappings, self._called)
+        self._passes = Passes(work, metrics=metrics, stopped=stopped, wall=wall)
         self._report = StandingReport(log)
+        self._retries = Retries()
         self._wake = threading.Event()
-        self._lock = threading.Lock()
-        self._arrived: deque[tuple[int, Sequence[SecretMapping], PassReport]] = deque()
+        self._arrived: deque[tuple[int, PassReport]] = deque()
         self._due: deque[SecretMapping] = deque()
-        self._again: dict[SecretKey, SecretMapping] = {}
-        self._retries: dict[SecretKey, float] = {}
-        self._existing: set[SecretKey] = set()
-        self._classes: dict[RemoteRef, FailureClass | None] = {}
-        self._unread = set(refs_of(work.mappings))
-        self._progress = _Progress(now, now)
+        self._progress = _Progress(now, {mapping.key for mapping in work.mappings})
         self._numbers = 0
         self._next_sweep = now
 
@@ -117,33 +118,33 @@ class Loop:
         finally:
             self._calendar.stop()
             self._work.gateway.close()
-            until = time.monotonic() + _FAREWELL
-            while self._progress.running and time.monotonic() < until:
-                self._wake.wait(0.05)
-                self._wake.clear()
-                self._take_reports()
+            self._say_farewell()
 
     def stop(self) -> None:
-        """End the loop; safe in a signal handler."""
+        """End the loop; from any thread, but not from a signal handler, which may hold the same lock."""
         self._stopped.set()
         self._wake.set()
 
     def alive(self) -> str:
         """Say what is wrong with the loop itself; empty where it turns."""
         age = self._clock() - self._progress.beat
-        return f"the loop has not turned for {age:.0f} s\n" if age > 3 * BEAT + 45 else ""
+        return f"the loop has not turned for {age:.0f} s\n" if age > _STUCK else ""
 
     def behind(self) -> str:
         """Say what keeps the daemon from being ready; empty where it makes progress."""
-        missing = len(self._work.mappings) - self._report.seen()
-        if missing > 0:
-            return f"{missing} of {len(self._work.mappings)} mapping(s) have not been looked at yet\n"
+        unseen, wanted = len(self._progress.unseen), len(self._work.mappings)
+        if unseen:
+            return f"{unseen} of {wanted} mapping(s) have not been looked at yet\n"
         now = self._clock()
-        longest = max((now - began for began, _ in tuple(self._progress.running.values())), default=0.0)
-        if longest > 120:
+        longest = self._progress.longest(now)
+        if longest > _LONG:
             return f"a pass has been running for {longest:.0f} s\n"
-        late = self._table.overdue(now)
-        return f"the next pass is {late:.0f} s late\n" if late > 60 else ""
+        late = self._overdue(now)
+        return f"the next pass is {late:.0f} s late\n" if late > _LATE else ""
+
+    def _overdue(self, now: float) -> float:
+        """Give how long the most late mapping waits, be it for the loop or for its own earlier pass."""
+        return max(self._table.overdue(now), self._progress.waiting(now))
 
     def _turn(self) -> None:
         now = self._progress.beat = self._clock()
@@ -151,114 +152,102 @@ class Loop:
         self._calendar.wake()
         while self._due:
             self._table.add(self._due.popleft(), at=now)
-        busy = {key for _, keys in self._progress.running.values() for key in keys}
-        taken = self._table.take(now)
-        # No overlap: what is still running is taken up again as soon as it has ended.
-        self._again.update((mapping.key, mapping) for mapping in taken if mapping.key in busy)
-        ready = [mapping for mapping in taken if mapping.key not in busy]
-        if ready:
-            self._start(ready)
+        self._start_due(now)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP
-            self._begin((), self._sweep)
-        self._metrics.state(self._report.latest(), overdue=self._table.overdue(now))
+            self._begin((), self._passes.sweep)
+        self._metrics.state(self._report.latest(), overdue=self._overdue(now))
         due = self._table.next_due()
         until = now + BEAT if due is None else min(due, now + BEAT)
         self._wait(self._wake, max(0.0, until - self._clock()))
         self._wake.clear()
 
     def _called(self, mappings: tuple[SecretMapping, ...]) -> None:
+        """Take in what the calendar calls for; on its thread."""
         self._due.extend(mappings)
         self._wake.set()
 
-    def _start(self, mappings: Sequence[SecretMapping]) -> None:
+    def _start_due(self, now: float) -> None:
         """Read all that is due together; let each set of stores plan and write as soon as its own values are there."""
-        reading = self._work.gateway.read(refs_of(mappings))
+        taken = self._table.take(now)
+        if not taken:
+            return
+        busy = {key for each in self._progress.running.values() for key in each.keys}
+        ready = [mapping for mapping in taken if mapping.key not in busy]
+        # No overlap: what is still running is taken up again as soon as it has ended.
+        for mapping in taken:
+            if mapping.key in busy:
+                self._progress.pending.setdefault(mapping.key, (now, mapping))
         groups: dict[frozenset[str], list[SecretMapping]] = {}
-        for mapping in mappings:
+        for mapping in ready:
             groups.setdefault(stores_of(mapping), []).append(mapping)
+        if not groups:
+            return
+        try:
+            reading = self._work.gateway.read(refs_of(ready))
+        except RuntimeError as error:  # no more threads
+            self._plan_again(ready, self._broken(error, now), now)
+            return
         for group in groups.values():
             members = tuple(group)
-            self._begin(members, lambda members=members: self._pass(members, reading))  # type: ignore[misc]
+            self._begin(members, partial(self._passes.reconcile, members, reading))
 
-    def _begin(self, members: Sequence[SecretMapping], work: Callable[[], PassReport]) -> None:
+    def _begin(self, members: tuple[SecretMapping, ...], work: Callable[[], PassReport]) -> None:
         self._numbers += 1
         number, began = self._numbers, self._clock()
-        self._progress.running[number] = (began, frozenset(mapping.key for mapping in members))
+        keys = frozenset(mapping.key for mapping in members)
+        self._progress.running[number] = _Pass(began, members, keys)
 
         def run() -> None:
-            report = self._guarded(work, began)
-            self._arrived.append((number, members, report))
-            self._wake.set()
+            self._end(number, self._guarded(work, began))
 
-        self._spawn(run, f"syncd-pass-{number}")
+        try:
+            self._spawn(run, f"syncd-pass-{number}")
+        except RuntimeError as error:  # no more threads: it is tried again like a pass that broke
+            self._end(number, self._broken(error, began))
+
+    def _end(self, number: int, report: PassReport) -> None:
+        self._arrived.append((number, report))
+        self._wake.set()
 
     def _guarded(self, work: Callable[[], PassReport], began: float) -> PassReport:
         try:
             report = work()
         except Exception as error:  # noqa: BLE001 — a defect must not end the daemon; its text may carry values
-            self._report.broken(error)
-            return PassReport(Plan(()), {}, self._clock() - began, interrupted=True)
+            return self._broken(error, began)
         return replace(report, seconds=self._clock() - began)
 
-    def _pass(self, members: tuple[SecretMapping, ...], reading: Reading) -> PassReport:
-        work = self._work
-        inventory, instance = work.inventory(), work.standing.instance
-        look_at = set(worth_reading(members, inventory, instance=instance))
-        # What was there without being ours is looked at, not tried to be made anew at every interval.
-        look_at |= {mapping.key for mapping in members if mapping.key in self._existing}
-        seen = see(members, reading, work.targets, look_at=sorted(look_at))
-        seen = replace(seen, suspect=self._suspect(seen.classes))
-        made = plan(seen, work.standing, inventory=inventory, target="", now=self._wall())
-        writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger)
-        written = writer.carry_out(made, seen, now=self._wall())
-        self._existing.update(change.key for change in written.changes if change.live is not None)
-        for ref, cls in seen.classes.items():
-            if cls is not None:
-                self._metrics.failed(ref.store, cls.value)
-        return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
-
-    def _suspect(self, classes: Mapping[RemoteRef, FailureClass | None]) -> frozenset[str]:
-        """Name the stores on whose word nothing is removed: too much absent, or not read in full since the start."""
-        with self._lock:
-            self._classes.update(classes)
-            self._unread -= classes.keys()
-            return suspect_stores(self._classes) | {ref.store for ref in self._unread}
-
-    def _sweep(self) -> PassReport:
-        """Look at what is owned and wanted by nobody; it is kept and reported."""
-        work = self._work
-        inventory, instance = work.inventory(), work.standing.instance
-        orphans = orphaned(work.mappings, inventory, work.targets, instance=instance)
-        seen = see((), work.gateway.read(()), work.targets, look_at=(), orphans=orphans)
-        return PassReport(plan(seen, work.standing, inventory=inventory, target="", now=self._wall()), {}, 0.0)
+    def _broken(self, error: Exception, began: float) -> PassReport:
+        self._report.broken(error)
+        return PassReport(Plan(()), {}, self._clock() - began, interrupted=True)
 
     def _take_reports(self) -> None:
         while self._arrived:
-            number, members, report = self._arrived.popleft()
-            self._progress.running.pop(number, None)
-            self._progress.ended = now = self._clock()
-            self._metrics.flapped(self._report.take(report, now=now))
-            self._metrics.passed(report, now=self._wall())
-            self._plan_retries(members, report, now)
-            for mapping in members:
-                if self._again.pop(mapping.key, None) is not None:
-                    self._table.add(mapping, at=now)
+            number, report = self._arrived.popleft()
+            ended, now = self._progress.running.pop(number), self._clock()
+            if ended.members:
+                self._progress.unseen.difference_update(change.key for change in report.plan.changes)
+                self._metrics.flapped(self._report.take(report, now=now))
+                self._metrics.passed(report, now=self._wall())
+                self._plan_again(ended.members, report, now)
+            else:
+                self._report.take_sweep(report)
 
-    def _plan_retries(self, members: Sequence[SecretMapping], report: PassReport, now: float) -> None:
-        """Try again soon what a store or a target did not answer for; everything else waits for its interval."""
+    def _plan_again(self, members: Sequence[SecretMapping], report: PassReport, now: float) -> None:
+        """Have what fell due meanwhile started at once, and what was not answered for tried again soon."""
         changes = {change.key: change for change in report.plan.changes}
         for mapping in members:
-            change = changes.get(mapping.key)
-            unanswered = change is None or change.reason.endswith(_SOON) or change.outcome == "failed"
-            if not unanswered or self._stopped.is_set():
-                self._retries.pop(mapping.key, None)
-                continue
-            pause = self._retries.get(mapping.key, _FIRST_RETRY)
-            self._retries[mapping.key] = min(2 * pause, _LAST_RETRY)
-            if mapping.schedule is not None or pause < mapping.interval:
+            pause = self._retries.pause(mapping, changes.get(mapping.key))
+            if self._progress.pending.pop(mapping.key, None) is not None:
+                self._table.add(mapping, at=now)
+            elif pause is not None:
                 self._table.add(mapping, at=now + pause)
 
-
-def _start_daemon(run: Callable[[], None], name: str) -> None:
-    threading.Thread(target=run, name=name, daemon=True).start()
+    def _say_farewell(self) -> None:
+        """Take in what ends within a moment: what was written is told, and what hangs is left behind."""
+        until = self._clock() + _FAREWELL
+        self._take_reports()
+        while self._progress.running and (left := until - self._clock()) > 0:
+            self._wait(self._wake, left)
+            self._wake.clear()
+            self._take_reports()

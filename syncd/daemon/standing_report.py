@@ -7,12 +7,14 @@ from typing import Final
 
 from syncd.daemon.flaps import THRESHOLD, Flaps
 from syncd.daemon.log import Log
+from syncd.defect import described
 from syncd.model.mapping import SecretKey
 from syncd.model.plan import WRITES, Action, Change
 from syncd.model.report import PassReport
 
 _QUIET: Final = frozenset({Action.UNCHANGED})
 _WORRYING: Final = frozenset({Action.UNREADABLE, Action.CONFLICT})
+_BAD: Final = frozenset({"failed", "held"})
 
 
 class StandingReport:
@@ -24,6 +26,7 @@ class StandingReport:
         self._flaps = flaps or Flaps(secrets.token_bytes(32))
         self._latest: dict[SecretKey, Change] = {}
         self._told: dict[SecretKey, tuple[str, str, str]] = {}
+        self._swept: frozenset[SecretKey] = frozenset()
         self._lock = threading.Lock()
 
     def latest(self) -> Iterable[Change]:
@@ -31,27 +34,42 @@ class StandingReport:
         with self._lock:
             return tuple(self._latest.values())
 
-    def seen(self) -> int:
-        """Count the wanted Secrets that a pass has looked at."""
-        with self._lock:
-            return sum(change.action is not Action.ORPHAN for change in self._latest.values())
-
     def take(self, report: PassReport, *, now: float) -> int:
         """Take in a pass that ended at `now`, in monotonic seconds, and tell what is new about it.
 
-        Gives how many of its writes brought back a content that an earlier write had replaced.
+        Gives how many of its writes brought back a content that an earlier write had replaced. Of a pass that was
+        cut off, what it wrote is told, and nothing else: what was not answered any more says nothing.
         """
         returns = 0
         written = sum(change.outcome == "done" for change in report.plan.changes)
         tell = self._log.info if written else self._log.debug
         tell("pass", secrets=len(report.plan.changes), written=written, seconds=round(report.seconds, 3))
         for change in report.plan.changes:
-            with self._lock:
-                # What is kept lives as long as the daemon: no values.
-                self._latest[change.key] = _without_values(change)
+            if report.interrupted and change.outcome != "done":
+                continue
+            self._keep(change)
             self._say(change)
             returns += self._returned(change, now)
         return returns
+
+    def take_sweep(self, report: PassReport) -> None:
+        """Take in a look at what nobody wants, and forget what an earlier one found there and this one did not."""
+        if report.interrupted:
+            return
+        found = frozenset(change.key for change in report.plan.changes)
+        with self._lock:
+            for key in self._swept - found:
+                self._latest.pop(key, None)
+                self._told.pop(key, None)
+        self._swept = found
+        for change in report.plan.changes:
+            self._keep(change)
+            self._say(change)
+
+    def _keep(self, change: Change) -> None:
+        with self._lock:
+            # What is kept lives as long as the daemon: no values.
+            self._latest[change.key] = _without_values(change)
 
     def _returned(self, change: Change, now: float) -> bool:
         if change.outcome != "done" or change.desired is None:
@@ -69,12 +87,8 @@ class StandingReport:
         return times > 0
 
     def broken(self, error: Exception) -> None:
-        """Tell of a pass that a defect ended: the type of the error and where, never its text."""
-        trace, place = error.__traceback__, ""
-        while trace is not None:
-            place = f"{trace.tb_frame.f_globals.get('__name__', '')}:{trace.tb_lineno}"
-            trace = trace.tb_next
-        self._log.error("pass-broken", error=type(error).__name__, place=place)
+        """Tell of a pass that a defect ended."""
+        self._log.error("pass-broken", error=described(error))
 
     def _say(self, change: Change) -> None:
         state = (change.action.value, change.reason, change.outcome)
@@ -94,14 +108,14 @@ class StandingReport:
             if change.message:
                 fields["message"] = change.message
             self._log.info(f"secret-{change.action.value}d", **fields)
-        elif change.action in _WORRYING or change.outcome in ("failed", "held"):
+        elif change.action in _WORRYING or change.outcome in _BAD:
             event = f"secret-{change.outcome or change.action.value}"
             self._log.warning(event, message=change.message, **fields)
         elif change.action in _QUIET:
-            if before is not None and before[0] in _WORRYING:
+            if before is not None and (before[0] in _WORRYING or before[2] in _BAD):
                 self._log.info("secret-recovered", **fields)
         else:
-            self._log.info(f"secret-{change.action.value}", message=change.message, **fields)
+            self._log.info(f"secret-{change.outcome or change.action.value}", message=change.message, **fields)
 
 
 def _without_values(change: Change) -> Change:

@@ -1,0 +1,83 @@
+"""What one pass of the daemon does: a group of mappings read, planned and written, or a look at what nobody wants.
+
+Passes run side by side; what they have in common is the configuration, the ledger, and what the stores said last.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from syncd.daemon.metrics import Metrics
+from syncd.fetch.gateway import Gateway
+from syncd.fetch.reading import Reading
+from syncd.ledger import Ledger
+from syncd.model.inventory import Inventory
+from syncd.model.mapping import SecretMapping
+from syncd.model.plan import Plan
+from syncd.model.reference import FailureClass, RemoteRef
+from syncd.model.report import PassReport
+from syncd.plan.guards import suspect_stores
+from syncd.reconcile import Seen, Standing, orphaned, plan, refs_of, see, worth_reading
+from syncd.target.seam import Target
+from syncd.writing import UntilStopped, Writer
+
+_UNANSWERED = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the daemon reconciles, and with what."""
+
+    mappings: tuple[SecretMapping, ...]
+    gateway: Gateway
+    targets: Mapping[str, Target]
+    ledger: Ledger | None
+    standing: Standing
+
+    def inventory(self) -> Inventory | None:
+        """Give the inventory as last written; None where no target has one."""
+        return None if self.ledger is None else self.ledger.inventory
+
+
+class Passes:
+    """Carries passes out, several at once."""
+
+    def __init__(self, work: Work, *, metrics: Metrics, stopped: threading.Event, wall: Callable[[], float]) -> None:
+        """Start with nothing read. `wall` is seconds since the epoch; no write starts once `stopped` is set."""
+        self._work, self._metrics, self._stopped, self._wall = work, metrics, stopped, wall
+        self._lock = threading.Lock()
+        self._classes: dict[RemoteRef, FailureClass | None] = {}
+        self._unread = set(refs_of(work.mappings))
+
+    def reconcile(self, members: Sequence[SecretMapping], reading: Reading) -> PassReport:
+        """Bring these Secrets to what the stores say, as soon as the stores of all of them have answered."""
+        work, instance = self._work, self._work.standing.instance
+        inventory = work.inventory()
+        look_at = worth_reading(members, inventory, instance=instance)
+        seen = self._judged(see(members, reading, work.targets, look_at=look_at))
+        made = self._plan(seen, inventory)
+        writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger)
+        written = writer.carry_out(made, seen, now=self._wall())
+        for ref, cls in seen.classes.items():
+            if cls is not None:
+                self._metrics.failed(ref.store, cls.value)
+        return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
+
+    def sweep(self) -> PassReport:
+        """Look at what is owned and wanted by nobody; it is kept and reported."""
+        work = self._work
+        inventory = work.inventory()
+        orphans = orphaned(work.mappings, inventory, work.targets, instance=work.standing.instance)
+        seen = see((), work.gateway.read(()), work.targets, look_at=(), orphans=orphans)
+        return PassReport(self._plan(seen, inventory), {}, 0.0, interrupted=self._stopped.is_set())
+
+    def _plan(self, seen: Seen, inventory: Inventory | None) -> Plan:
+        return plan(seen, self._work.standing, inventory=inventory, target="", now=self._wall())
+
+    def _judged(self, seen: Seen) -> Seen:
+        """Say on which stores' word nothing is removed, by the latest class of every source of the configuration."""
+        with self._lock:
+            self._classes.update(seen.classes)
+            self._unread -= {ref for ref, cls in seen.classes.items() if cls not in _UNANSWERED}
+            unread = frozenset(ref.store for ref in self._unread)
+            return replace(seen, suspect=suspect_stores(self._classes), unread=unread)
