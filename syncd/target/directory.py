@@ -3,13 +3,13 @@
 Every name is checked again here, the last step before the disk, and every path is opened one step at a time from
 a handle, following no link. A file is replaced whole: written beside, synced, renamed. What a crash leaves are
 files of our prefix, swept before the first write. Two syncd processes on one folder are kept apart by a lock on
-each namespace's folder, so that between the look at a file and its replacement nobody of us comes in.
+each namespace's folder, so that between the look at a file and its replacement nobody of us comes in; a folder
+that stays locked fails its writes.
 
 There is no key here and no inventory: who can write the files could write the key. The folder is the list.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import secrets
@@ -33,6 +33,7 @@ from syncd.model.secret import (
     Written,
 )
 from syncd.target.folder import TEMPORARY, cause, content, made, names, opened, sweep, written
+from syncd.target.folder_lock import FolderLocked, FolderLocks
 from syncd.target.manifest import LIMIT, UnreadableManifestError, read_manifest, write_manifest
 from syncd.target.names import LABEL, well_named
 from syncd.target.seam import Permit
@@ -138,9 +139,13 @@ class DirectoryReader:
 class DirectoryTarget(DirectoryReader):
     """A folder of manifests."""
 
-    def __init__(self, path: Path, *, target: str = "default") -> None:
-        """Take the folder, which is made with the first write, and the target's name; touches no disk."""
+    def __init__(self, path: Path, *, target: str = "default", locks: FolderLocks | None = None) -> None:
+        """Take the folder, which is made with the first write, and the target's name; touches no disk.
+
+        `locks`: how long to wait for a namespace's folder that another process keeps; None: 10 s.
+        """
         super().__init__(path, target=target)
+        self._locks = locks or FolderLocks()
         self._swept = False
         self._sweeping = Lock()
 
@@ -170,7 +175,7 @@ class DirectoryTarget(DirectoryReader):
                 return self._remove(key, permit, live)
             made(self._path, key.namespace)
             return self._put(desired, permit, live)
-        except OSError as error:
+        except (OSError, FolderLocked) as error:
             return self._unwritten(key, error)
         except UnicodeEncodeError:
             text = f"{self._file(key)}: a label or annotation is no text; nothing was written"
@@ -179,9 +184,12 @@ class DirectoryTarget(DirectoryReader):
     def _put(self, desired: DesiredSecret, permit: Permit, live: LiveSecret | None) -> WriteOutcome:
         key, data, file = desired.key, write_manifest(desired), desired.key.name + _SUFFIX
         temporary = TEMPORARY + secrets.token_hex(8)
-        with opened(self._path, key.namespace) as folder, written(folder, temporary, data):
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            failure = self._moved(folder, key, live)
+        with (
+            opened(self._path, key.namespace) as folder,
+            written(folder, temporary, data),
+            self._locks.held(folder, key.namespace, permit) as held,
+        ):
+            failure = self._moved(folder, key, live) if held else _stopped(key)
             if failure is not None:
                 return failure
             if not permit.granted():
@@ -194,9 +202,8 @@ class DirectoryTarget(DirectoryReader):
         return Written(key, "", _digest(data))
 
     def _remove(self, key: SecretKey, permit: Permit, live: LiveSecret | None) -> WriteOutcome:
-        with opened(self._path, key.namespace) as folder:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            failure = self._moved(folder, key, live)
+        with opened(self._path, key.namespace) as folder, self._locks.held(folder, key.namespace, permit) as held:
+            failure = self._moved(folder, key, live) if held else _stopped(key)
             if failure is not None:
                 return failure
             if not permit.granted():
@@ -233,7 +240,13 @@ class DirectoryTarget(DirectoryReader):
                         sweep(folder)
             self._swept = True
 
-    def _unwritten(self, key: SecretKey, error: OSError) -> WriteFailure:
+    def _unwritten(self, key: SecretKey, error: OSError | FolderLocked) -> WriteFailure:
+        if isinstance(error, FolderLocked):
+            text = (
+                f"{self._file(key)} was not written: another process, most likely another syncd, keeps its folder "
+                f"locked; `fuser -v {self._path / key.namespace}` names it. Let it finish, then run this again"
+            )
+            return WriteFailure(key, "unavailable", "folder-locked", text)
         unknown: tuple[WriteFailureKind, str, str] = ("unavailable", "disk", cause(error))
         kind, reason, text = _UNWRITTEN.get(error.errno or 0, unknown)
         return WriteFailure(key, kind, reason, f"{self._file(key)} cannot be written: {text}")

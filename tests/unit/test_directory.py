@@ -5,7 +5,8 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from syncd.model.reference import FailureClass
 from syncd.model.secret import DesiredSecret, Live, LiveSecret, Missing, ReadFailure, WriteFailure, Written
 from syncd.redact import SecretValue
 from syncd.target.directory import DirectoryReader, DirectoryTarget
+from syncd.target.folder_lock import FolderLocks
 from syncd.target.manifest import UnreadableManifestError, read_manifest, write_manifest
 from syncd.target.seam import Owned
 from syncd.testing.memory_target import Granted
@@ -318,6 +320,71 @@ def test_no_other_process_of_ours_writes_between_the_look_and_the_replacement(tm
     assert isinstance(target.update(standing(tmp_path), desired(value=b"new"), OnSecondAsking(another)), Written)
     assert isinstance(target.delete(standing(tmp_path), OnSecondAsking(another)), Written)
     assert busy == [True, True]
+
+
+class Hands:
+    """A clock that only sleeping moves."""
+
+    now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@contextmanager
+def kept(folder: Path) -> Iterator[None]:
+    """Keep a folder locked, as another process would."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def test_a_folder_that_another_process_keeps_locked_fails_the_write_in_time_and_says_who(tmp_path: Path) -> None:
+    clock = Hands()
+    target = DirectoryTarget(tmp_path, locks=FolderLocks(clock=lambda: clock.now, wait=clock.sleep))
+    with kept(tmp_path / "payments"):
+        outcome = target.create(desired(), Granted())
+    assert isinstance(outcome, WriteFailure)
+    assert (outcome.kind, outcome.reason) == ("unavailable", "folder-locked")
+    assert f"{tmp_path}/payments/db.yaml was not written" in outcome.message
+    assert f"`fuser -v {tmp_path}/payments`" in outcome.message
+    assert clock.now == pytest.approx(10.0)
+    assert listing(tmp_path) == ["payments"]
+
+
+def test_a_folder_that_is_let_go_while_the_write_waits_is_written(tmp_path: Path) -> None:
+    with ExitStack() as other:
+        other.enter_context(kept(tmp_path / "payments"))
+        locks = FolderLocks(clock=lambda: 0.0, wait=lambda _seconds: other.close())
+        assert isinstance(DirectoryTarget(tmp_path, locks=locks).create(desired(), Granted()), Written)
+    assert listing(tmp_path) == ["payments", "payments/db.yaml"]
+
+
+def test_many_writes_to_a_locked_folder_wait_once_and_later_ones_wait_anew(tmp_path: Path) -> None:
+    clock = Hands()
+    target = DirectoryTarget(tmp_path, locks=FolderLocks(clock=lambda: clock.now, wait=clock.sleep))
+    with kept(tmp_path / "payments"):
+        for name in ("a", "b", "c"):
+            outcome = target.create(desired(KEY._replace(name=name)), Granted())
+            assert isinstance(outcome, WriteFailure)
+            assert outcome.reason == "folder-locked"
+        assert clock.now == pytest.approx(10.0)
+        assert isinstance(target.create(desired(KEY._replace(namespace="shop")), Granted()), Written)
+        clock.sleep(10.0)
+        target.create(desired(), Granted())
+        assert clock.now == pytest.approx(30.0)
+    assert isinstance(target.create(desired(), Granted()), Written)
+
+
+def test_a_write_that_waits_for_its_folder_ends_with_the_run(tmp_path: Path) -> None:
+    with kept(tmp_path / "payments"):
+        outcome = DirectoryTarget(tmp_path).create(desired(), OnSecondAsking(lambda: False))
+    assert isinstance(outcome, WriteFailure)
+    assert outcome.kind == "stopped"
 
 
 def test_a_permit_withdrawn_at_the_last_moment_stops_the_write(tmp_path: Path) -> None:
