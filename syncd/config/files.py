@@ -54,7 +54,7 @@ class SourceFile:
             file.document = read(file._data, limit=limit)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
-            file._syntax = ((1, 1, Problem((), f"the file cannot be read: {reason}")),)
+            file._syntax = ((1, 1, Problem((), f"the file cannot be read: {reason}", _way_out(path, error))),)
         except SyntaxProblem as error:
             file._syntax = error.problems
         return file
@@ -86,6 +86,17 @@ class SourceFile:
             once = dict.fromkeys(self.problems)
             found.extend(Diagnostic(Position(self.shown, *places[problem.path]), problem) for problem in once)
         return sorted(found, key=lambda diagnostic: diagnostic.position)
+
+
+def _way_out(path: Path, error: OSError | ValueError) -> str:
+    """Say what to do about a file that cannot be read."""
+    if isinstance(error, PermissionError):
+        return "let the user that runs syncd read it: `ls -l` shows its owner and mode"
+    if isinstance(error, FileNotFoundError) and path.is_symlink():
+        return "it is a link that leads nowhere: correct it"
+    if isinstance(error, FileNotFoundError | ValueError):
+        return "name the file with `--config FILE`, or run syncd in its folder"
+    return "look at the path and at the disk it is on"
 
 
 def included(main: SourceFile, patterns: Iterable[str], *, besides: Path) -> Iterator[SourceFile | Problem]:

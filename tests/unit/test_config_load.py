@@ -1,6 +1,7 @@
 """Whole configurations: what they mean, and that nothing else comes out of one than itself or its problems."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -54,7 +55,34 @@ def test_the_main_file_may_be_larger(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_a_problem_of_the_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path / "none.yaml", SPECS)
-    assert str(caught.value) == f"{tmp_path}/none.yaml:1:1: the file cannot be read: No such file or directory"
+    assert str(caught.value) == (
+        f"{tmp_path}/none.yaml:1:1: the file cannot be read: No such file or directory "
+        "(name the file with `--config FILE`, or run syncd in its folder)"
+    )
+
+
+def test_a_link_that_leads_nowhere_says_so(tmp_path: Path) -> None:
+    (tmp_path / "team.yaml").symlink_to("gone.yaml")
+    found = told(tmp_path, HEAD + "include: [team.yaml]\n")
+    assert len(found) == 1
+    assert found[0].startswith("team.yaml:1:1: the file cannot be read: No such file or directory")
+    assert found[0].endswith("(it is a link that leads nowhere: correct it)")
+
+
+def test_a_file_that_may_not_be_read_says_what_to_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's answer is made up, since root may read everything."""
+    (tmp_path / "syncd.yaml").write_text(HEAD)
+
+    def closed(_path: Path, _mode: str) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path / "syncd.yaml", SPECS)
+    assert str(caught.value).endswith(
+        "syncd.yaml:1:1: the file cannot be read: Permission denied "
+        "(let the user that runs syncd read it: `ls -l` shows its owner and mode)"
+    )
 
 
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ def _read(provider: FileProvider, key: str) -> Outcome:
     return outcome
 
 
+def _told(outcome: Outcome) -> str:
+    assert isinstance(outcome, Failure)
+    return outcome.message
+
+
 def _value(outcome: Outcome) -> bytes:
     assert isinstance(outcome, Fetched), outcome
     assert outcome.version == ""
@@ -303,3 +308,30 @@ def test_options() -> None:
     provider.relogin()
     provider.close()
     assert SPEC.name == "file"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("v.yaml", "", "/v.yaml is empty; write the keys and values that mappings ask for: one YAML mapping of"),
+        ("v.yaml", "a: 1\na: 2\n", "/v.yaml:2:1 is not well-formed; correct it there: one YAML mapping of"),
+        ("v.json", '{"a": }', "/v.json:1:7 is not well-formed; correct it there: one JSON object, each key once"),
+        ("v.env", "A=1\nB\n", "/v.env:2:1 is not well-formed; correct it there: lines of KEY=VALUE, each key once"),
+        ("v.yaml", "b: 1\n", "/v.yaml has no key a; add it there, or correct `key` in the mapping"),
+    ],
+)
+def test_what_is_wrong_with_a_file_says_what_to_do(tmp_path: Path, name: str, content: str, said: str) -> None:
+    (tmp_path / name).write_text(content)
+
+    assert said in _told(_read(_provider(tmp_path / name), "a"))
+
+
+def test_what_is_wrong_in_a_folder_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "c").symlink_to("gone")
+
+    told = {key: _told(_read(_provider(tmp_path), key)) for key in ("a", "b", "c")}
+
+    assert told["a"].endswith("has no file a; add it there, or correct `key` in the mapping")
+    assert told["b"].endswith("; name a file")
+    assert told["c"].endswith("is a link that leads nowhere; is its volume mounted?")

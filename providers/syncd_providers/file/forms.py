@@ -39,6 +39,17 @@ def form(name: str) -> Callable[[bytes], Values] | None:
     return {".yaml": yaml_values, ".yml": yaml_values, ".json": json_values}.get(path.suffix.lower())
 
 
+def shape(name: str) -> str:
+    """Say for a message what stands in a file of this name."""
+    return _SHAPES.get(PurePath(name).suffix.lower(), "lines of KEY=VALUE, each key once")
+
+
+_SHAPES: Final = {
+    **dict.fromkeys((".yaml", ".yml"), "one YAML mapping of keys to values, each key once"),
+    ".json": "one JSON object, each key once",
+}
+
+
 def dotenv_values(data: bytes) -> Values:
     """Read KEY=VALUE lines. Raises Malformed."""
     return {key: Value(value) for key, value in pairs(data).items()}

@@ -13,7 +13,7 @@ from syncd.node import Problem, Text, text
 from syncd.redact import SecretValue
 from syncd_providers.file import folder
 from syncd_providers.file.failures import attempt
-from syncd_providers.file.forms import SIZE_LIMIT, Values, form
+from syncd_providers.file.forms import SIZE_LIMIT, Values, form, shape
 
 
 class FileOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
@@ -78,12 +78,15 @@ class FileProvider:
             return Failure(FailureClass.CONFIG, "file-form-unknown", message, scope="store", transient=False)
         data = folder.read_regular(self._path, SIZE_LIMIT)
         if not data.strip():
-            return Failure(FailureClass.MALFORMED, "file-empty", f"{self._path} is empty", scope="store")
+            message = (
+                f"{self._path} is empty; write the keys and values that mappings ask for: {shape(self._path.name)}"
+            )
+            return Failure(FailureClass.MALFORMED, "file-empty", message, scope="store")
         return self._form(data)
 
     def _from_values(self, ref: RemoteRef, values: Values) -> Outcome:
         if ref.key not in values:
-            message = f"{self._path} has no key {ref.key}"
+            message = f"{self._path} has no key {ref.key}; add it there, or correct `key` in the mapping"
             return Failure(FailureClass.ABSENT, "not-found", message, transient=False)
         value = values[ref.key]
         if value is None:
@@ -105,5 +108,5 @@ class FileProvider:
         if folder.is_empty(self._path):
             message = f"the folder {self._path} is empty; is its volume mounted?"
             return Failure(FailureClass.UNAVAILABLE, "folder-empty", message, scope="store")
-        message = f"the folder {self._path} has no file {ref.key}"
+        message = f"the folder {self._path} has no file {ref.key}; add it there, or correct `key` in the mapping"
         return Failure(FailureClass.ABSENT, "not-found", message, transient=False)
