@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -90,6 +91,33 @@ def test_a_replaced_authority_of_the_pod_is_taken_in_without_a_restart(kube: Kub
     assert isinstance(refused, ReadFailure)
     assert refused.reason == "certificate-untrusted"
     (tmp_path / "ca.crt").write_text(Path(kube.ca_file).read_text())
+    assert isinstance(look(target, key), LiveSecret)
+    target.close()
+
+
+@pytest.mark.kube
+def test_a_replaced_authority_of_a_kubeconfig_is_taken_in_without_a_restart(kube: Kube, tmp_path: Path) -> None:
+    namespace = kube.namespace()
+    kube.put_secret(namespace, "app", {"k": b"v"})
+    file = tmp_path / "kubeconfig"
+
+    def write(authority: bytes) -> None:
+        trust = {"server": kube.url, "certificate-authority-data": b64encode(authority).decode()}
+        content = {
+            "clusters": [{"name": "c", "cluster": trust}],
+            "users": [{"name": "u", "user": {"token": kube.token}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        file.write_text(json.dumps(content))
+
+    write(write_tls(tmp_path).ca.read_bytes())
+    target = KubernetesTarget(Api(resolve(kubeconfig=file, context=None, environment={})))
+    key = SecretKey("default", namespace, "app")
+    refused = look(target, key)
+    assert isinstance(refused, ReadFailure)
+    assert refused.reason == "certificate-untrusted"
+    write(Path(kube.ca_file).read_bytes())
     assert isinstance(look(target, key), LiveSecret)
     target.close()
 
