@@ -22,7 +22,7 @@ from syncd.model.reference import RemoteRef
 
 SPREAD: Final = 60.0
 """Seconds over which the first reads after a start are spread at most."""
-JITTER: Final = (0.1, 5.0)
+JITTER: Final = (0.1, 3.0)
 """How much earlier than planned a moment may be: a share of the group's finest interval, and seconds at the most.
 
 A gap between two reads is so longer than the interval by no more than that.
