@@ -141,6 +141,12 @@ def test_ours_and_claimed_by_another_manager_names_it() -> None:
     assert (verdict.ownership, verdict.also) == ("proven", "Helm")
 
 
+def test_the_label_that_is_ours_to_set_is_no_claim() -> None:
+    live = written(mapping(merge=True))
+
+    assert _judge(replace(live, labels={**live.labels, "app.kubernetes.io/managed-by": "Helm"})).also == ""
+
+
 def test_a_name_that_our_own_mapping_sets_is_no_claim() -> None:
     live = written(built=content(annotations={"argocd.argoproj.io/tracking-id": "x"}))
 

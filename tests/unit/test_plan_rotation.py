@@ -63,6 +63,7 @@ def test_what_else_differs_gives_the_reason_and_is_signed_anew_too() -> None:
         (NEW_KEY, {"prod"}, "other-instance"),
         (NEW_KEY.after([Former("prod", STRANGER)]), {"prod"}, "other-instance"),
         (NEW_KEY.after([Former("staging", OLD_KEY)]), {"staging"}, "other-instance"),
+        (NEW_KEY.after([Former("staging", OLD_KEY), Former("prod", STRANGER)]), {"prod", "staging"}, "other-instance"),
         (OLD_KEY, {"prod"}, "other-instance"),
         (OLD_KEY, set(), "other-instance"),
     ],
