@@ -164,9 +164,10 @@ class DaemonRig:
         self.time.spawn(body, name)
 
     def _wait(self, event: threading.Event, seconds: float) -> None:
+        until = self.time.clock() + seconds
         with self._lock:
-            if not event.is_set():
-                self._changed.wait(seconds)
+            while not event.is_set() and (left := until - self.time.clock()) > 0:
+                self._changed.wait(left)
 
     def _ring(self) -> None:
         with self._lock:
