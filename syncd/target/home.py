@@ -219,10 +219,10 @@ class KubernetesHome(KubernetesHomeReader):
         return None if told_by_reading else refused(place, answer)
 
     def _no_key(self, *, lost: bool) -> HomeFailure:
-        where = str(self._key_file) if self._key_file else f"the Secret {name_of(self._key_place)}"
+        where = str(self._key_file) if self._key_file else name_of(self._key_place)
         if lost:
             message = (
-                f"the instance's key ({where}) is gone, but its inventory {name_of(self.part_place(0))} stands: put "
+                f"the instance's key ({where}) is gone, but its inventory, {name_of(self.part_place(0))}, stands: put "
                 "the key back from a backup, or sign the marks anew with `syncd own --resign`"
             )
             return HomeFailure("key-lost", message)

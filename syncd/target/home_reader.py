@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from syncd.keys import Former, InstanceKey
 from syncd.model.inventory import Inventory
@@ -73,7 +74,7 @@ class KubernetesHomeReader:
                 found, where = read_key_file(previous.file), f"the file {previous.file}"
             else:
                 place = Place(self._namespace, "secrets", previous.secret or "")
-                found, where = self._key_in(place), f"the Secret {name_of(place)}"
+                found, where = self._key_in(place), name_of(place)
             if isinstance(found, HomeFailure):
                 return found
             if found is None:
@@ -126,7 +127,7 @@ class KubernetesHomeReader:
                 if number == 0:
                     return None
                 place = self.part_place(number, instance)
-                message = f"the ConfigMap {name_of(place)}, a part of the inventory, is gone: put it back from a backup"
+                message = f"{name_of(place)}, a part of the inventory, is gone: put it back from a backup"
                 return HomeFailure("inventory-unreadable", message)
             count = stored.parts[0].parts
             number += 1
@@ -176,12 +177,15 @@ class KubernetesHomeReader:
             return answer
         found = decode_secret(answer.body, SecretKey("", place.namespace, place.name))
         value = found.data.get("key") if found else None
-        return instance_key(b"" if value is None else value.reveal(), f"the Secret {name_of(place)}")
+        return instance_key(b"" if value is None else value.reveal(), name_of(place))
+
+
+_KINDS: Final = {"secrets": "the Secret", "configmaps": "the ConfigMap"}
 
 
 def name_of(place: Place) -> str:
-    """Name an object as kubectl users write it."""
-    return f"{place.namespace}/{place.name}"
+    """Name an object by its kind, and as kubectl users write it: `the Secret syncd/syncd-prod`."""
+    return f"{_KINDS[place.resource]} {place.namespace}/{place.name}"
 
 
 def _unusable(place: Place, reason: str) -> HomeFailure:
@@ -191,7 +195,7 @@ def _unusable(place: Place, reason: str) -> HomeFailure:
             "back from a backup, or sign what is owned anew with `syncd own --resign`"
         ),
     }.get(reason, "holds no inventory that this version can read; put it back from a backup")
-    return HomeFailure(reason, f"the ConfigMap {name_of(place)} {said}")
+    return HomeFailure(reason, f"{name_of(place)} {said}")
 
 
 def refused(place: Place, answer: Answer) -> HomeFailure:
@@ -204,4 +208,4 @@ def refused(place: Place, answer: Answer) -> HomeFailure:
         )
         return HomeFailure("home-namespace-missing", message)
     everywhere = found.cls is FailureClass.UNAVAILABLE or found.reason == "not-authenticated"
-    return HomeFailure(found.reason, f"{place.resource} {name_of(place)}: {found.sentence}", whole_cluster=everywhere)
+    return HomeFailure(found.reason, f"{name_of(place)}: {found.sentence}", whole_cluster=everywhere)

@@ -31,12 +31,12 @@ class Answer:
 class CallFailed(Exception):  # noqa: N818 — becomes data one level up
     """No complete answer. Its text is a fixed reason code."""
 
-    def __init__(self, *, reason: str, sent: bool, message: str = "") -> None:
+    def __init__(self, *, reason: str, sent: bool, message: str) -> None:
         """Keep the code; `sent` where the request may have reached the server and had its effect."""
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
-        self.message = message or f"the API server cannot be reached ({reason})"
+        self.message = message
 
 
 def retry_after_seconds(retry_after: str | None) -> float | None:
@@ -46,12 +46,18 @@ def retry_after_seconds(retry_after: str | None) -> float | None:
     return min(600.0, max(1.0, float(retry_after))) if re.fullmatch(r"[0-9]{1,9}", retry_after, re.ASCII) else 1.0
 
 
-def translated(error: Exception) -> CallFailed:
-    """Turn urllib3's and the socket's errors into a reason code; their texts name hosts and quote bodies."""
+def translated(error: Exception, address: str) -> CallFailed:
+    """Turn urllib3's and the socket's errors into a reason code; their texts quote bodies.
+
+    `address` is the API server's, for the message.
+    """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            message = "the API server's certificate is not one that the kubeconfig or the Pod's CA vouches for"
+            message = (
+                f"the certificate of the API server {address} is not one that the kubeconfig or the Pod's CA vouches "
+                "for: correct `certificate-authority` there, or the address"
+            )
             return CallFailed(reason="certificate-untrusted", sent=False, message=message)
         cause = cause.__cause__ or cause.__context__
     kinds: tuple[tuple[type[Exception], str, bool], ...] = (
@@ -65,5 +71,22 @@ def translated(error: Exception) -> CallFailed:
     )
     for kind, reason, sent in kinds:
         if isinstance(error, kind):
-            return CallFailed(reason=reason, sent=sent)
-    return CallFailed(reason="connection-lost", sent=True)
+            return CallFailed(reason=reason, sent=sent, message=unreached(address, reason))
+    return CallFailed(reason="connection-lost", sent=True, message=unreached(address, "connection-lost"))
+
+
+def unreached(address: str, reason: str) -> str:
+    """Say that there is no whole answer from the API server at `address`, and what to look at."""
+    what = _UNREACHED.get(reason)
+    if what is not None:
+        return f"the API server {address} {what} ({reason})"
+    return f"the API server {address} cannot be reached ({reason}): does it run, and is that its address?"
+
+
+_UNREACHED: Final = {
+    "timeout": "did not answer in time: look at its load and at the network",
+    "connection-lost": "broke off: look at its log and at the network",
+    "tls-failed": "does not speak TLS as it should: is that its address?",
+    "proxy-failed": "cannot be reached through the kubeconfig's `proxy-url`: does the proxy run?",
+    "answer-too-large": "answered with more than any Secret holds: is that its address?",
+}

@@ -17,7 +17,7 @@ from syncd import __version__
 from syncd.connection import bind
 from syncd.model.store import Timeouts
 from syncd.target.bucket import Bucket
-from syncd.target.kube_answer import NOT_SENT, Answer, CallFailed, retry_after_seconds, translated
+from syncd.target.kube_answer import NOT_SENT, Answer, CallFailed, retry_after_seconds, translated, unreached
 from syncd.target.kube_login import Cluster, ClusterError, Session, login
 from syncd.target.kube_wire import MERGE_PATCH
 from syncd.target.seam import Permit
@@ -178,10 +178,14 @@ class ApiReader:
         # What is written was read and judged already; a read can wait.
         if not self._bucket.take(patience=deadline - self._clock(), urgent=method != "GET"):
             raise CallFailed(
-                reason="rate-limited", sent=False, message="the budget of requests to the API server is used up"
+                reason="rate-limited",
+                sent=False,
+                message="the budget of requests to the API server is used up: try again later",
             )
         if not self._slots.acquire(timeout=max(0.0, deadline - self._clock())):
-            raise CallFailed(reason="busy", sent=False, message="too many requests to the API server are waiting")
+            raise CallFailed(
+                reason="busy", sent=False, message="too many requests to the API server are waiting: try again later"
+            )
         try:
             if permit is not None and not permit.granted():
                 raise CallFailed(reason="stopped", sent=False, message="stopped before it was written")
@@ -221,7 +225,7 @@ class ApiReader:
                 raise
             response.release_conn()
         except (HTTPError, OSError, ValueError) as error:
-            raise translated(error) from None
+            raise translated(error, self._cluster.address) from None
         return Answer(response.status, content, retry_after_seconds(response.headers.get("Retry-After")))
 
     def _read(self, response: urllib3.BaseHTTPResponse, ends: float) -> bytes:
@@ -234,10 +238,13 @@ class ApiReader:
             parts.append(chunk)
             size += len(chunk)
             if size > _BODY_LIMIT:
-                raise CallFailed(reason="answer-too-large", sent=True)
+                raise self._unanswered(reason="answer-too-large")
             if self._clock() > ends:
-                raise CallFailed(reason="timeout", sent=True)
+                raise self._unanswered(reason="timeout")
         return b"".join(parts)
+
+    def _unanswered(self, *, reason: str) -> CallFailed:
+        return CallFailed(reason=reason, sent=True, message=unreached(self._cluster.address, reason))
 
 
 class Api(ApiReader):

@@ -60,6 +60,12 @@ class Cluster:
     pod_namespace: str | None = None
     """The Pod's own namespace; None outside."""
 
+    @property
+    def address(self) -> str:
+        """The API server's URL for a message: without what a kubeconfig may hide in it, a user and password."""
+        there = urlsplit(self.server)
+        return f"{there.scheme}://{there.netloc.rpartition('@')[2]}"
+
     def describe(self) -> str:
         """Name it for the head of a diff."""
         if self.context:

@@ -100,6 +100,9 @@ def test_without_rights_the_home_is_denied(kube: Kube, namespace: str) -> None:
     own = api(kube.user("nobody"))
     home = KubernetesHome(own, instance="prod", namespace=namespace)
     assert reason(home.key()) == reason(home.make_key()) == "permission-denied"
+    failure = home.key()
+    assert isinstance(failure, HomeFailure)
+    assert failure.message.startswith(f"the Secret {namespace}/syncd-prod: ")
     own.close()
 
 

@@ -152,6 +152,8 @@ def test_a_kubeconfig_is_never_written_to(tmp_path: Path) -> None:
 def test_the_cluster_shows_no_credential() -> None:
     cluster = Cluster("https://x", "n", "c", said=True)
     assert "token" not in repr(cluster)
+    hidden = Cluster("https://user:canary-91b2@prod.example:6443/k8s", "n", "c", said=True)
+    assert hidden.address == "https://prod.example:6443"
 
 
 def test_importing_the_target_imports_neither_the_client_nor_its_models() -> None:
