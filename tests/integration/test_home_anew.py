@@ -97,6 +97,20 @@ def test_what_another_name_owned_is_taken_along_once(
     assert home.inventory(made_key(home)) == of("a", "b")
 
 
+def test_what_another_name_owned_joins_what_is_owned_already(calls: Api, home: KubernetesHome, namespace: str) -> None:
+    saved(home, of("a", "b"), made_key(home))
+    plain = KubernetesHome(calls, instance="live", namespace=namespace)
+    saved(plain, of("b", "c"), made_key(plain))
+    previous = [PreviousKey("prod", "syncd-prod")]
+    merging = KubernetesHome(calls, instance="live", namespace=namespace, previous=previous)
+    key = made_key(merging)
+    found = merging.inventory(key)
+    assert found == Inventory(of("a", "b", "c").entries, taken_along=("prod",))
+    assert isinstance(found, Inventory)
+    saved(merging, found, key)
+    assert plain.inventory(key) == found
+
+
 def test_an_inventory_of_before_that_its_key_did_not_sign_is_not_taken(
     calls: Api, home: KubernetesHome, kube: Kube, namespace: str
 ) -> None:
