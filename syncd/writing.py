@@ -131,7 +131,9 @@ class Writer:
 
     def _write(self, change: Change, wanted: _Wanted, tries: int) -> Change:
         outcome = self._attempt(change)
-        if isinstance(outcome, Written) or (outcome.kind == "gone" and lets_go(change)):
+        if isinstance(outcome, Written):
+            return replace(change, outcome="done", confirmed=outcome.resource_version)
+        if outcome.kind == "gone" and lets_go(change):
             return replace(change, outcome="done")
         if outcome.kind not in _MOVED[change.action] or tries == 1:
             return _failed(change, outcome)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from syncd.daemon.admission import Admission
 from syncd.daemon.metrics import Metrics
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.reading import Reading
@@ -48,6 +49,7 @@ class Passes:
         self._lock = threading.Lock()
         self._classes: dict[RemoteRef, FailureClass | None] = {}
         self._unread = set(refs_of(work.mappings))
+        self._admission = Admission()
 
     def reconcile(self, members: Sequence[SecretMapping], reading: Reading) -> PassReport:
         """Bring these Secrets to what the stores say, as soon as the stores of all of them have answered."""
@@ -55,9 +57,10 @@ class Passes:
         inventory = work.inventory()
         look_at = worth_reading(members, inventory, instance=instance)
         seen = self._judged(see(members, reading, work.targets, look_at=look_at))
-        made = self._plan(seen, inventory)
+        made = self._admission.judged(self._plan(seen, inventory))
         writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger)
         written = writer.carry_out(made, seen, now=self._wall())
+        self._admission.written(written.changes)
         for ref, cls in seen.classes.items():
             if cls is not None:
                 self._metrics.failed(ref.store, cls.value)

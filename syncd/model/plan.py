@@ -70,6 +70,8 @@ class Change:
     outcome: OutcomeWord = ""
     failure: WriteFailureKind | None = None
     """Of what kind the write's failure was, where the outcome is `failed`; None also for a defect."""
+    confirmed: str = ""
+    """The resourceVersion that the target gave what was written; empty where nothing was."""
     desired: DesiredSecret | None = None
     live: LiveSecret | None = None
     writable: bool = True

@@ -13,6 +13,8 @@ from syncd.model.mapping import SecretKey
 from syncd.model.reference import FailureClass
 from syncd.model.secret import ReadFailure, WriteFailure, WriteFailureKind
 
+NOT_READY: Final = "api-server-not-ready"
+"""Reason of a 503, which says nothing of the one object that was asked for; another 5xx may."""
 _RIGHTS: Final = "in a namespace that it writes to, syncd needs get, create, patch and delete on secrets"
 _FIELD: Final = re.compile(r"[A-Za-z0-9_.\[\]/-]{1,200}", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
@@ -161,6 +163,12 @@ _PLAIN: Final = {
         "the API server does not know our credential (401): look at the kubeconfig's user or the Pod's token",
     ),
     413: Meaning("invalid", FailureClass.CONFIG, "too-large", "it is larger than the API server takes (413)"),
+    503: Meaning(
+        "unavailable",
+        FailureClass.UNAVAILABLE,
+        NOT_READY,
+        "the API server is not ready, or nobody stands behind its address (503); it is asked again soon",
+    ),
     429: Meaning("unavailable", FailureClass.THROTTLED, "throttled", "the API server says to slow down (429)"),
 }
 _TOLD_BY_STATUS: Final = {403: _forbidden, 409: _conflict, 422: _invalid}

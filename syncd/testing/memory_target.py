@@ -63,6 +63,8 @@ class Cluster:
     """Called with each request to write that arrives, under the lock: what stood at the resourceVersion that it names
     (None for a create) and what is wanted (None for a delete). Raises where no writer may ask for that.
     """
+    admit: Callable[[DesiredSecret], DesiredSecret] = lambda desired: desired
+    """What a mutating webhook makes of what a create or an update brings."""
     answer: Callable[[Asked], WriteFailure | ReadFailure | None] = lambda _asked: None
     """Called before each call, outside the lock: may change the cluster, and may give the answer itself."""
 
@@ -119,7 +121,7 @@ class Cluster:
                 return _failure(key, "quota", "the namespace holds as many Secrets as it may")
             if key in self.secrets:
                 return _failure(key, "exists", "something of that name is there")
-            return _confirmed(self._store(desired, None))
+            return _confirmed(self._store(self.admit(desired), None))
 
     def update(self, live: LiveSecret, desired: DesiredSecret, permit: Permit) -> WriteOutcome:
         """Serve a PATCH with UID and resourceVersion."""
@@ -134,7 +136,7 @@ class Cluster:
                 return _failure(live.key, "invalid", "name and type of a Secret cannot change")
             if standing.immutable and (not desired.immutable or dict(desired.data) != dict(standing.data)):
                 return _failure(live.key, "invalid", "the Secret is immutable")
-            return _confirmed(self._store(desired, standing.uid))
+            return _confirmed(self._store(self.admit(desired), standing.uid))
 
     def delete(self, live: LiveSecret, permit: Permit) -> WriteOutcome:
         """Serve a DELETE with UID and resourceVersion."""
