@@ -1,6 +1,7 @@
 """Secrets in a cluster: read by name, created by POST, changed by merge patch, deleted, each with its preconditions."""
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Final
 
 from syncd.model.mapping import SecretKey
@@ -17,7 +18,7 @@ from syncd.model.secret import (
 )
 from syncd.target.kube_answer import NOT_SENT, Answer, CallFailed
 from syncd.target.kube_api import CONCURRENCY, Api, ApiReader, Place
-from syncd.target.kube_status import decode_status, read_failure, write_failure
+from syncd.target.kube_status import NOT_READY, decode_status, read_failure, write_failure
 from syncd.target.kube_wire import (
     decode_metadata,
     decode_secret,
@@ -40,6 +41,8 @@ _CLASSES: Final = {
     "kubeconfig-missing": FailureClass.CONFIG,
 }
 """Of a call without an answer; what is not listed is UNAVAILABLE."""
+_OUT_OF_REACH: Final = NOT_SENT | {NOT_READY}
+"""Reasons that are the server's own and no Secret's."""
 _DENIED: Final = frozenset({FailureClass.DENIED, FailureClass.CONFIG})
 
 
@@ -59,15 +62,14 @@ class KubernetesReader:
 
         Once the API server has proved out of reach for one, with all its tries, the rest is not tried any more.
         """
-        lost: list[str] = []
+        lost: list[ReadFailure] = []
 
         def look(key: SecretKey) -> Live:
             if lost:
-                message = f"{key}: the API server cannot be reached ({lost[0]})"
-                return ReadFailure(key, FailureClass.UNAVAILABLE, lost[0], message)
+                return _again(lost[0], key)
             live = self._look(key)
-            if isinstance(live, ReadFailure) and live.reason in NOT_SENT:
-                lost.append(live.reason)
+            if isinstance(live, ReadFailure) and live.reason in _OUT_OF_REACH:
+                lost.append(live)
             return live
 
         for _, live in run_each(look, tuple(keys), workers=CONCURRENCY, name="syncd-read"):
@@ -181,6 +183,12 @@ class KubernetesTarget(KubernetesReader):
             if verdict is not None:
                 return verdict
         return WriteFailure(key, "unavailable", reason, f"{key}: it was not written, tried twice ({reason})")
+
+
+def _again(failure: ReadFailure, key: SecretKey) -> ReadFailure:
+    """Say the same of another Secret."""
+    message = f"{key}{failure.message.removeprefix(str(failure.key))}"
+    return replace(failure, key=key, message=message)
 
 
 def _answered(key: SecretKey, answer: Answer, removed: LiveSecret | None) -> Written | WriteFailure:
