@@ -1,11 +1,15 @@
-"""For a terminal: a block for each Secret that changes or needs a person, and one line that counts the rest."""
+"""For a terminal: a block for each Secret that changes or needs a person, and one line that counts the rest.
 
-from collections.abc import Iterator
+Many Secrets that fail for one cause share a block.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from syncd.model.plan import WRITES, Action, Change, Plan
 from syncd.model.report import PassReport, StoreCost
 from syncd.model.secret import SourceVersion
+from syncd.report.alike import blocks, cause
 from syncd.report.spelling import Color, Spelling, escaped
 from syncd.report.summary import done, planned
 
@@ -39,6 +43,10 @@ _UNTOUCHED: Final = {
 }
 
 
+_NAMED: Final = 3
+"""So many Secrets of a group are named."""
+
+
 def plan_as_text(plan: Plan, spelling: Spelling) -> str:
     """Spell what would change."""
     return "\n".join([*_blocks(plan, spelling), f"Plan: {planned(plan)}."]) + "\n"
@@ -68,16 +76,25 @@ def _blocks(plan: Plan, spelling: Spelling) -> Iterator[str]:
     if plan.target or plan.notes:
         yield ""
     several = len({change.key.target for change in plan.changes}) > 1
-    for change in plan.changes:
-        if change.action is not Action.UNCHANGED:
-            yield _head(change, spelling, several=several)
-            yield from (f"    {line}" for line in _body(change, spelling))
-            yield ""
+    for change, *others in blocks([change for change in plan.changes if change.action is not Action.UNCHANGED]):
+        number = 1 + len(others)
+        yield _head(change, spelling, name=f"{number} Secrets" if others else str(change.key), several=several)
+        body = _shared(change, others, spelling) if others else _body(change, spelling)
+        yield from (f"    {line}" for line in body)
+        yield ""
 
 
-def _head(change: Change, spelling: Spelling, *, several: bool) -> str:
+def _shared(change: Change, others: Sequence[Change], spelling: Spelling) -> Iterator[str]:
+    names = [str(found.key) for found in (change, *others[: _NAMED - 1])]
+    yield escaped(f"{', '.join(names)} and {len(others) + 1 - _NAMED} more (`--format json` names them)")
+    yield escaped(spelling.message(cause(change)))
+    if change.action in _UNTOUCHED:
+        yield "what is there of them is kept"
+
+
+def _head(change: Change, spelling: Spelling, *, name: str, several: bool) -> str:
     where = f"{change.key.target}: " if several else ""
-    title = escaped(f"{SYMBOLS[change.action]} {where}{change.key}")
+    title = escaped(f"{SYMBOLS[change.action]} {where}{name}")
     words = [change.action.value, f"({escaped(change.reason)})"]
     if change.outcome:
         words.append(change.outcome)
@@ -103,11 +120,17 @@ def _body(change: Change, spelling: Spelling) -> Iterator[str]:
     if change.mapping and change.mapping != str(change.key):
         owner = f"{change.tenant}/{change.mapping}" if change.tenant else change.mapping
         yield f"mapping: {escaped(owner)}"
-    yield from (f"source: {escaped(source(version))}" for version in change.sources)
-    if change.message:
-        yield escaped(spelling.message(change.message))
+    told = spelling.message(change.message)
+    yield from (f"source: {escaped(source(found))}" for found in change.sources if f"source {found.ref}:" not in told)
+    if told:
+        yield escaped(told)
     if change.action in _UNTOUCHED:
-        yield f"{_UNTOUCHED[change.action]}{_place(change)}"
+        yield f"{_UNTOUCHED[change.action] if _may_stand(change) else 'nothing is written'}{_place(change)}"
+
+
+def _may_stand(change: Change) -> bool:
+    """Tell whether there is, or may be, a Secret that stays: not where only its source was asked, and it is missing."""
+    return change.live is not None or change.action is not Action.UNREADABLE or change.reason.startswith("target-")
 
 
 def _place(change: Change) -> str:

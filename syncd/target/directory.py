@@ -242,9 +242,10 @@ class DirectoryTarget(DirectoryReader):
 
     def _unwritten(self, key: SecretKey, error: OSError | FolderLocked) -> WriteFailure:
         if isinstance(error, FolderLocked):
+            folder = self._path / key.namespace
             text = (
-                f"{self._file(key)} was not written: another process, most likely another syncd, keeps its folder "
-                f"locked; `fuser -v {self._path / key.namespace}` names it. Let it finish, then run this again"
+                f"{key}: not written, since another process, most likely another syncd, keeps the folder {folder} locked; "
+                f"`fuser -v {folder}` names it. Let it finish, then run this again"
             )
             return WriteFailure(key, "unavailable", "folder-locked", text)
         unknown: tuple[WriteFailureKind, str, str] = ("unavailable", "disk", cause(error))
@@ -254,4 +255,4 @@ class DirectoryTarget(DirectoryReader):
 
 def _stopped(key: SecretKey) -> WriteFailure:
     kind: WriteFailureKind = "stopped"
-    return WriteFailure(key, kind, "stopped", f"{key!s} was not written: the run is ending")
+    return WriteFailure(key, kind, "stopped", f"{key}: not written, since the run is ending")

@@ -1,6 +1,7 @@
 """Report: the exact text of each form, what is escaped, what is hidden, and the exit codes."""
 
 import json
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -49,6 +50,7 @@ UNREAD = Change(
     "source-denied",
     message="source vault-main:secret/web: permission denied; ask for read on secret/data/web",
     origin=Position("teams/payments.yaml", 12, 5),
+    live=LiveSecret(DB._replace(name="web"), "u", "1", "Opaque", {}, {}, {}),
 )
 FOREIGN = Change(
     DB._replace(name="theirs"), Action.CONFLICT, "other-manager", ownership="foreign", message="it is helm's; rename"
@@ -106,6 +108,89 @@ Plan: 1 to create, 1 to update, 0 to replace, 1 to delete (1 held); 1 unchanged,
 1 conflict, 1 unreadable, 1 suspended, 1 orphan.
 """
     )
+
+
+def test_a_source_is_named_once_and_what_is_missing_is_not_called_kept() -> None:
+    other = SourceVersion(RemoteRef("vault-main", "web", mount="secret"), "")
+    change = replace(UNREAD, sources=(SOURCE, other), live=None)
+    assert render_diff(plan(change), form="text", color=False).splitlines()[2:6] == [
+        "? payments/web  unreadable  (source-denied)",
+        "    source: vault-main:secret/payments/db (version 8)",
+        "    source vault-main:secret/web: permission denied; ask for read on secret/data/web",
+        "    nothing is written (teams/payments.yaml:12:5)",
+    ]
+
+
+def _unread(name: str, message: str, *, reason: str = "target-unavailable", target: str = "default") -> Change:
+    key = SecretKey(target, "payments", name)
+    ref = RemoteRef("aws", name)
+    return Change(key, Action.UNREADABLE, reason, message=message, sources=(SourceVersion(ref, ""),))
+
+
+def test_a_cluster_that_is_down_is_said_once_for_all_its_secrets() -> None:
+    down = "the API server https://prod:6443 cannot be reached (connection-refused): does it run?"
+    names = [f"app-{number:03}" for number in range(1000)]
+    unread = [_unread(name, f"payments/{name}: {down}") for name in names]
+    text = render_diff(plan(CREATED, *unread[:500], SAME, *unread[500:], FOREIGN), form="text", color=False)
+    assert (
+        """\
+    source: vault-main:secret/payments/db (version 8)
+
+? 1000 Secrets  unreadable  (target-unavailable)
+    payments/app-000, payments/app-001, payments/app-002 and 997 more (`--format json` names them)
+    the API server https://prod:6443 cannot be reached (connection-refused): does it run?
+    what is there of them is kept
+
+! payments/theirs  conflict  (other-manager)
+"""
+        in text
+    )
+    assert text.count(down) == 1
+    assert "1000 unreadable" in text
+    changes = json.loads(render_diff(plan(*unread), form="json", color=False))["changes"]
+    assert [change["name"] for change in changes] == names
+    assert all(down in change["message"] for change in changes)
+
+
+def test_a_store_that_is_down_is_said_once_though_the_sources_differ() -> None:
+    down = "https://store cannot be reached (timeout): does it run?"
+    more = ["", " (and 1 more of this Secret)", "", ""]
+    unread = [
+        _unread(name, f"source aws:{name}: {down}{rest}", reason="source-unavailable")
+        for name, rest in zip("abcd", more, strict=True)
+    ]
+    text = render_diff(plan(*unread), form="text", color=False)
+    assert "? 4 Secrets  unreadable  (source-unavailable)\n    payments/a, payments/b, payments/c and 1 more" in text
+    assert f"\n    {down}\n" in text
+
+
+def test_what_differs_or_is_few_has_a_block_of_its_own() -> None:
+    few = [_unread(name, f"payments/{name}: out of reach") for name in "abc"]
+    other = _unread("d", "payments/d: out of rights")
+    elsewhere = _unread("e", "payments/e: out of reach", target="staging")
+    absent = [_unread(name, f"source aws:{name}: not there", reason="source-absent") for name in "fghij"]
+    text = render_diff(plan(*few, other, elsewhere, *absent), form="text", color=False)
+    assert text.count("  unreadable  ") == 10
+    assert " more " not in text
+
+
+def test_writes_that_fail_alike_share_a_block() -> None:
+    full = "a quota of namespace payments is used up: raise it"
+    failed = [
+        replace(CREATED, key=API._replace(name=name), outcome="failed", message=f"payments/{name}: {full}")
+        for name in "abcde"
+    ]
+    text = render_apply(PassReport(plan(*failed), {}, 0.1), form="text", color=False)
+    assert (
+        "+ 5 Secrets  create  (missing)  failed\n"
+        "    payments/a, payments/b, payments/c and 2 more (`--format json` names them)\n"
+        f"    {full}\n\n"
+    ) in text
+
+
+def test_creates_that_go_well_are_never_put_together() -> None:
+    made = [replace(CREATED, key=API._replace(name=name)) for name in "abcdef"]
+    assert render_diff(plan(*made), form="text", color=False).count("+ token") == 6
 
 
 def test_a_plan_without_changes_is_one_line_under_its_head() -> None:
