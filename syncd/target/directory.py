@@ -244,8 +244,8 @@ class DirectoryTarget(DirectoryReader):
         if isinstance(error, FolderLocked):
             folder = self._path / key.namespace
             text = (
-                f"{key}: not written, since another process, most likely another syncd, keeps the folder {folder} locked; "
-                f"`fuser -v {folder}` names it. Let it finish, then run this again"
+                f"{key}: not written, since another process, most likely another syncd, keeps the folder {folder} "
+                f"locked; `fuser -v {folder}` names it. Let it finish, then run this again"
             )
             return WriteFailure(key, "unavailable", "folder-locked", text)
         unknown: tuple[WriteFailureKind, str, str] = ("unavailable", "disk", cause(error))

@@ -183,6 +183,22 @@ def test_an_api_server_behind_a_gateways_path_is_asked_there(wire: Wire, tmp_pat
     opened.close()
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Say(0, cut=True), "broke off: look at its log and at the network (connection-lost)"),
+        (Say(200, b"x" * (5 * 1024 * 1024)), "answered with more than any Secret holds: is that its address?"),
+    ],
+)
+def test_a_lost_answer_names_the_server_and_what_to_look_at(
+    wire: Wire, target: KubernetesTarget, answer: Say, said: str
+) -> None:
+    wire.otherwise = lambda _heard: answer
+    found = look(target, KEY)
+    assert isinstance(found, ReadFailure)
+    assert found.message.startswith(f"ns/app: the API server {wire.url} {said}")
+
+
 def test_nobody_at_the_address_is_said_so(wire: Wire, time: Time, tmp_path: Path) -> None:
     wire.url = "http://127.0.0.1:9"
     cluster = resolve(kubeconfig=wire.kubeconfig(tmp_path), context=None, environment={})
@@ -190,6 +206,13 @@ def test_nobody_at_the_address_is_said_so(wire: Wire, time: Time, tmp_path: Path
     found = look(opened, KEY)
     assert isinstance(found, ReadFailure)
     assert (found.cls, found.reason) == (FailureClass.UNAVAILABLE, "connection-refused")
+    said = "the API server http://127.0.0.1:9 cannot be reached (connection-refused): does it run, and is that its"
+    assert found.message == f"ns/app: {said} address?"
+    others = [KEY._replace(name=name) for name in ("b", "c")]
+    assert {live.message for live in opened.read(others) if isinstance(live, ReadFailure)} == {
+        f"ns/b: {said} address?",
+        f"ns/c: {said} address?",
+    }
     outcome = opened.create(desired("ns", "app", {}), PERMIT)
     assert isinstance(outcome, WriteFailure)
     assert (outcome.kind, outcome.reason) == ("unavailable", "connection-refused")
