@@ -91,6 +91,8 @@ class DaemonRig:
         self.passes: list[float] = []
         """When each pass began, in seconds since the start; sweeps too."""
         self.ended_at: float | None = None
+        self.step = 0.0
+        """Seconds by which the wall clock has been set since the start."""
         self.threads_left = True
         self._lock = threading.Lock()
         self._changed = self.time.condition(self._lock)
@@ -114,7 +116,7 @@ class DaemonRig:
             log=self.log,
             stopped=threading.Event(),
             clock=self.time.clock,
-            wall=lambda: 1e9 + self.time.clock(),
+            wall=lambda: 1e9 + self.time.clock() + self.step,
             wait=self._wait,
             spawn=self._spawn,
         )
