@@ -6,6 +6,8 @@ field by field, to say everything that is wrong with it.
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import cache
+from itertools import islice
 from typing import ClassVar, Final, TypeVar
 
 import msgspec
@@ -18,6 +20,10 @@ NotYet = Mapping[str, Callable[[object], bool]]
 """Fields that the documentation names and this version does not know, with the values that it does not know."""
 
 NOT_YET_MESSAGE: Final = "not supported yet"
+MOST_PROBLEMS: Final = 200
+"""So many are told of one shape, and then that there are more: nobody reads on, and a file full of nonsense must not
+take minutes."""
+MORE: Final = Problem((), "there are more problems here than are worth a list", "mend these first")
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False, rename="camel"):
@@ -77,7 +83,9 @@ def convert(tree: Tree, shape: type[S], *, also: Iterable[str] = ()) -> S | list
     try:
         return msgspec.convert(tree, shape)
     except msgspec.ValidationError as error:
-        found = list(_explain(tree, shapes.type_info(shape), tuple(also)))
+        found = list(islice(_explain(tree, _info(shape), tuple(also)), MOST_PROBLEMS + 1))
+        if len(found) > MOST_PROBLEMS:
+            found[-1] = MORE
         return found or [_foreign(str(error))]
 
 
@@ -105,6 +113,12 @@ def salvage(
         return msgspec.convert({**stand_ins, **left}, shape)
     except msgspec.ValidationError:
         return None
+
+
+@cache
+def _info(shape: type[msgspec.Struct]) -> shapes.Type:
+    # A walk over the whole shape, which takes a millisecond.
+    return shapes.type_info(shape)
 
 
 def _explain(tree: Tree, info: shapes.Type, also: tuple[str, ...] = ()) -> Iterator[Problem]:

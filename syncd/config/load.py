@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic
 
-from syncd.config.convert import convert, salvage
+from syncd.config.convert import MORE, MOST_PROBLEMS, convert, salvage
 from syncd.config.defaults import narrowed
 from syncd.config.document import DefaultsShape, MappingFileShape, PlatformShape
 from syncd.config.files import PLATFORM_LIMIT, ConfigurationError, SourceFile, included
@@ -220,6 +220,9 @@ class _Loader(Generic[P]):
                 report.extend(self._taken(found, report))
             if report:
                 file.problems.extend(problem.under("secrets", index) for problem in report)
+                if len(file.problems) > MOST_PROBLEMS:
+                    file.problems.append(MORE.under("secrets"))
+                    return
             elif found is not None:
                 self._mappings.append(found)
 

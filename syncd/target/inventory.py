@@ -82,7 +82,7 @@ def decode_part(binary: Mapping[str, bytes], *, instance: str, number: int, key:
     try:
         decompressor = zlib.decompressobj()
         content = msgspec.json.decode(decompressor.decompress(payload, _SIZE_LIMIT), type=_Part)
-    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError):
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise InventoryUnusable(reason) from None
     if content.version != 1 or content.parts < 1:
         raise InventoryUnusable(reason)

@@ -99,7 +99,7 @@ def mount(answer: Answer, name: str, address: str) -> int | Failure:
     if answer.status == 200:
         try:
             found = _mount.decode(answer.body).data
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return malformed("answer-malformed", f"{address} described the mount {name} in a form that is not Vault's")
         return _engine(found, name)
     if answer.status == 404:
@@ -124,7 +124,7 @@ def _read_versioned(body: bytes, asked: Asked) -> Fetched | Failure:
     ref = asked.ref
     try:
         reply = _versioned.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if envelope(body) is None:
             return _not_json(asked)
         return malformed("wrong-nesting", f"{ref} is not laid out as KV 2 keeps it; check kvVersion")
@@ -147,7 +147,7 @@ def _read_plain(body: bytes, asked: Asked) -> Fetched | Failure:
     ref = asked.ref
     try:
         reply = _plain.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _not_json(asked)
     if reply.mount_type not in _KV_TYPES:
         return malformed("wrong-mount-type", f"the answer for {ref} comes from an engine that is not KV")
@@ -164,7 +164,7 @@ def _is_versioned(found: bytes) -> bool:
     try:
         keys = msgspec.json.decode(found, type=dict[str, msgspec.Raw]).keys()
         inside = _versioned_inside.decode(found)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return keys == {"data", "metadata"} and bool(inside.metadata.created_time)
 
@@ -181,13 +181,13 @@ def _missing(body: bytes, asked: Asked) -> Failure:
     ref = asked.ref
     try:
         deleted = _deleted.decode(body).data.metadata
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     else:
         return _unusable(deleted, ref) or not_the_store(asked.address)
     try:
         nothing_else = _not_found.decode(body).errors == []
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         nothing_else = False
     if nothing_else:
         return Failure(FailureClass.ABSENT, "not-found", f"there is no {ref}", transient=False)

@@ -124,7 +124,7 @@ def judge_login(answer: Answer, login: str, address: str, now: float | None = No
     if answer.status == 200:
         try:
             auth = _reply.decode(answer.body).auth
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             message = f"{address} answered 200 to {login} without a token"
             return _store_wide(FailureClass.MALFORMED, "login-answer-malformed", message, transient=True)
         token = auth.client_token.encode("utf-8", "replace")

@@ -141,7 +141,7 @@ def envelope(body: bytes) -> _Reply | None:
     """Give the outer form of an answer; None where it is not Vault's JSON."""
     try:
         return _reply.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
