@@ -73,7 +73,8 @@ class _Build:
             if selection.optional:
                 return None
             self._absent.add(selection.ref)
-        text = f"source {selection.ref}: {outcome.message or outcome.reason}"
+        told, name = outcome.message or outcome.reason, str(selection.ref)
+        text = f"source {told}" if told.startswith(f"{name} ") else f"source {name}: {told}"
         self._faults.add(Fault(outcome.cls, f"source-{outcome.cls.value}", text))
         return None
 

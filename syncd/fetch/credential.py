@@ -35,18 +35,19 @@ def read_credential(source: Credential, base: Path, environment: Mapping[str, st
         name = text(source.env)
         found = environment.get(name, "")
         if not found:
-            message = f"the environment variable {name} is not set"
+            message = f"the environment variable {name} is not set; set it, or name another under the store's `auth`"
             raise CredentialUnreadable(message)
         return SecretValue(found.encode("utf-8", "surrogateescape"))
     path = base / text(source.file or "")
     try:
         content = path.read_bytes()
     except OSError as error:
-        message = f"the file {path} cannot be read ({error.strerror or 'unknown reason'})"
+        why = error.strerror or "unknown reason"
+        message = f"the file {path} cannot be read ({why}); write the credential there, or correct the store's `auth`"
         raise CredentialUnreadable(message) from None
     content = content.removesuffix(b"\n").removesuffix(b"\r")
     if not content:
-        message = f"the file {path} is empty"
+        message = f"the file {path} is empty; write the credential there"
         raise CredentialUnreadable(message)
     return SecretValue(content)
 

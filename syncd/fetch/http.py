@@ -70,6 +70,25 @@ class Answer:
         return f"Answer(status={self.status})"
 
 
+_UNUSABLE: Final = "answered with a body that cannot be used; is something in between?"
+_ADDRESS: Final = "cannot be reached ({reason}): does it run, and is that its address?"
+_BROKEN_OFF: Final = "broke off ({reason}): look at its log and at the network"
+_ADVICE: Final = {
+    "timeout": "did not answer in time ({reason}): look at its load and the network, or raise the store's `timeouts`",
+    "connection-lost": _BROKEN_OFF,
+    "answer-cut-short": _BROKEN_OFF,
+    "proxy-failed": "cannot be reached through the store's proxy ({reason}): does the proxy run?",
+    "tls-failed": "does not speak TLS as it should ({reason}): is that its address?",
+    "tls-files-unusable": "was not asked ({reason}): correct the files under the store's `tls`",
+    "address-unusable": "is not an address that can be asked ({reason}): correct it in the store",
+    "certificate-untrusted": "has a certificate of an unknown authority ({reason}): name that in `tls: {{caFile: …}}`",
+    "certificate-wrong-name": "has a certificate for another name ({reason}): is that its address?",
+    "certificate-expired": "has a certificate that has expired ({reason}): renew it, or set the clock",
+    "certificate-not-yet-valid": "has a certificate that is not valid yet ({reason}): set the clock",
+}
+"""What is so of the service by reason, and what to do; anything else is `_ADDRESS`."""
+
+
 class TransportError(Exception):
     """No complete answer. Its text is a fixed reason code."""
 
@@ -82,10 +101,10 @@ class TransportError(Exception):
     def failure(self, address: str) -> Failure:
         """Say it as an outcome, for the store at `address`."""
         if self.malformed:
-            return Failure(FailureClass.MALFORMED, self.reason, f"{address} answered with a body that cannot be used")
+            return Failure(FailureClass.MALFORMED, self.reason, f"{address} {_UNUSABLE}")
         # Without a connection every reference fares alike; one that was lost, or is slow, may be this request's own.
         scope: Scope = "store" if self.reason in _NO_CONNECTION or self.reason.startswith("certificate-") else "ref"
-        message = f"{address} cannot be reached ({self.reason})"
+        message = f"{address} {_ADVICE.get(self.reason, _ADDRESS).format(reason=self.reason)}"
         return Failure(FailureClass.UNAVAILABLE, self.reason, message, scope=scope)
 
 

@@ -29,8 +29,8 @@ def cause(change: Change) -> str:
     """Give the message without the Secret's or the source's own name before it."""
     message = _MORE.sub("", change.message)
     for name in (str(change.key), *(f"source {source.ref}" for source in change.sources)):
-        if message.startswith(f"{name}: "):
-            return message.removeprefix(f"{name}: ")
+        if message.startswith((f"{name}: ", f"{name} ")):
+            return message.removeprefix(name).removeprefix(":").lstrip()
     return message
 
 

@@ -121,11 +121,16 @@ def _body(change: Change, spelling: Spelling) -> Iterator[str]:
         owner = f"{change.tenant}/{change.mapping}" if change.tenant else change.mapping
         yield f"mapping: {escaped(owner)}"
     told = spelling.message(change.message)
-    yield from (f"source: {escaped(source(found))}" for found in change.sources if f"source {found.ref}:" not in told)
+    yield from (f"source: {escaped(source(found))}" for found in change.sources if not _about(told, found))
     if told:
         yield escaped(told)
     if change.action in _UNTOUCHED:
         yield f"{_UNTOUCHED[change.action] if _may_stand(change) else 'nothing is written'}{_place(change)}"
+
+
+def _about(message: str, found: SourceVersion) -> bool:
+    """Tell whether a message is about this source."""
+    return message.startswith((f"source {found.ref}: ", f"source {found.ref} "))
 
 
 def _may_stand(change: Change) -> bool:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.reference import FailureClass, RemoteRef
+from syncd_providers.aws import answers
 from syncd_providers.aws.answers import (
     SKEW,
     Operation,
@@ -130,9 +131,21 @@ def test_a_message_names_the_object_or_the_store() -> None:
         refused = Refused(code, status)
         return failure(classify("GetSecretValue", refused), REF, "store aws-eu", refused).message
 
-    assert said("AccessDeniedException") == "aws-eu:prod/app may not be read by this identity"
-    assert said("ThrottlingException") == "store aws-eu: AWS asks for fewer requests"
-    assert said("Unheard\nOf", 418) == "store aws-eu: the answer is none that syncd knows (status 418)"
+    assert said("AccessDeniedException") == (
+        "aws-eu:prod/app may not be read by this identity; allow secretsmanager:GetSecretValue on it"
+    )
+    assert said("ThrottlingException") == (
+        "store aws-eu: AWS asks for fewer requests; lower limits.requestsPerSecond if it goes on"
+    )
+    assert said("Unheard\nOf", 418) == (
+        "store aws-eu: the answer is none that syncd knows; is something in between? (status 418)"
+    )
+
+
+def test_every_verdict_says_what_to_do() -> None:
+    verdicts = [found for found in vars(answers).values() if isinstance(found, answers.Verdict)]
+    assert len(verdicts) > 14
+    assert [verdict.reason for verdict in verdicts if ";" not in verdict.advice] == []
 
 
 @pytest.mark.parametrize(

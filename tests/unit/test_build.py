@@ -356,6 +356,11 @@ def test_a_failed_source_refuses_the_whole_secret(cls: FailureClass) -> None:
     refused = refusal(build(mapping(data={"a": Selection(DB), "b": Selection(API)}), {DB: failure, API: answer(b"1")}))
     assert (refused.cls, refused.reason) == (cls, f"source-{cls.value}")
     assert refused.message == "source vault:secret/payments/db: the store says no"
+    begins = Failure(cls, "some-code", "vault:secret/payments/db does not exist; create it")
+    assert (
+        refusal(build(mapping(data={"a": Selection(DB)}), {DB: begins})).message
+        == "source vault:secret/payments/db does not exist; create it"
+    )
     assert refused.absent == ((DB,) if cls is FailureClass.ABSENT else ())
     assert refused.sources == (SourceVersion(API, "7"), SourceVersion(DB, ""))
 

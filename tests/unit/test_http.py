@@ -56,6 +56,22 @@ def test_an_answer_has_status_lower_case_headers_and_body(make: Make) -> None:
     assert (wire.requests[0].target, wire.requests[0].headers["x-mine"]) == ("/a/b?c=d", "1")
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("connection-refused", "cannot be reached (connection-refused): does it run, and is that its address?"),
+        ("timeout", "did not answer in time (timeout): look at its load and the network, or raise the store's"),
+        ("connection-lost", "broke off (connection-lost): look at its log"),
+        ("certificate-untrusted", "an unknown authority (certificate-untrusted): name that in `tls: {caFile: …}`"),
+        ("certificate-wrong-name", "for another name (certificate-wrong-name): is that its address?"),
+    ],
+)
+def test_an_answer_that_did_not_come_says_why_and_what_to_look_at(reason: str, said: str) -> None:
+    found = TransportError(reason).failure("https://vault:8200")
+    assert found.message.startswith("https://vault:8200 ")
+    assert said in found.message
+
+
 def test_an_answer_does_not_print_its_body() -> None:
     assert "canary" not in repr(Answer(200, {"h": "canary"}, b"canary"))
 

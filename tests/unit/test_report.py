@@ -164,6 +164,12 @@ def test_a_store_that_is_down_is_said_once_though_the_sources_differ() -> None:
     assert f"\n    {down}\n" in text
 
 
+def test_a_source_that_a_message_names_first_is_not_named_again() -> None:
+    change = _unread("a", "source aws:a does not exist in eu-west-1; create it", reason="source-absent")
+    lines = render_diff(plan(change), form="text", color=False).splitlines()
+    assert [line.strip() for line in lines if "aws:a" in line] == [change.message]
+
+
 def test_what_differs_or_is_few_has_a_block_of_its_own() -> None:
     few = [_unread(name, f"payments/{name}: out of reach") for name in "abc"]
     other = _unread("d", "payments/d: out of rights")

@@ -42,39 +42,74 @@ class Verdict:
 
 
 _C = FailureClass
-ABSENT: Final = Verdict(_C.ABSENT, "not-found", "does not exist", transient=False)
+ABSENT: Final = Verdict(
+    _C.ABSENT, "not-found", "does not exist; create it, or correct `key` in the mapping", transient=False
+)
 UNPROVEN: Final = Verdict(
     _C.UNUSABLE,
     "absence-unproven",
     "was not found, or holds no value; allow secretsmanager:DescribeSecret to tell which",
     transient=False,
 )
-NO_VALUE: Final = Verdict(_C.UNUSABLE, "no-value", "exists but holds no value yet", transient=False)
-NO_VERSION: Final = Verdict(_C.UNUSABLE, "no-such-version", "exists, but not in this version", transient=False)
-NO_STAGE: Final = Verdict(_C.UNUSABLE, "no-such-stage", "has no version with this staging label", transient=False)
+NO_VALUE: Final = Verdict(_C.UNUSABLE, "no-value", "exists but holds no value yet; put one there", transient=False)
+NO_VERSION: Final = Verdict(
+    _C.UNUSABLE, "no-such-version", "exists, but not in this version; correct `version` in the mapping", transient=False
+)
+NO_STAGE: Final = Verdict(
+    _C.UNUSABLE,
+    "no-such-stage",
+    "has no version with this staging label; correct `version` in the mapping, or put the label there",
+    transient=False,
+)
 PENDING: Final = Verdict(
     _C.UNUSABLE, "scheduled-deletion", "is scheduled for deletion; restore it or drop the reference", transient=False
 )
 _UNDECRYPTABLE: Final = Verdict(
     _C.UNUSABLE, "decryption-failed", "cannot be decrypted; look at the state of its KMS key", transient=False
 )
-_DENIED: Final = Verdict(_C.DENIED, "permission-denied", "may not be read by this identity", transient=False)
+_DENIED: Final = Verdict(
+    _C.DENIED,
+    "permission-denied",
+    "may not be read by this identity; allow secretsmanager:GetSecretValue on it",
+    transient=False,
+)
 _EXPIRED: Final = Verdict(
-    _C.DENIED, "credential-expired", "the session of this store has expired", "store", stale_credential=True
+    _C.DENIED,
+    "credential-expired",
+    "the session of this store has expired; renew the credential that its `auth` names",
+    "store",
+    stale_credential=True,
 )
 _UNKNOWN_CLIENT: Final = Verdict(
-    _C.DENIED, "credential-invalid", "AWS does not accept the store's access key", "store", stale_credential=True
+    _C.DENIED,
+    "credential-invalid",
+    "AWS does not accept the store's access key; correct it under the store's `auth`",
+    "store",
+    stale_credential=True,
 )
 _SIGNATURE: Final = Verdict(
-    _C.DENIED, "signature-rejected", "the secret access key does not fit its id", "store", stale_credential=True
+    _C.DENIED,
+    "signature-rejected",
+    "the secret access key does not fit its id; correct either under the store's `auth`",
+    "store",
+    stale_credential=True,
 )
 _CLOCK: Final = Verdict(
     _C.DENIED, "clock", "our clock differs from the service's by more than five minutes; set it", "store"
 )
-_THROTTLED: Final = Verdict(_C.THROTTLED, "throttled", "AWS asks for fewer requests", "store")
-_CONFIG: Final = Verdict(_C.CONFIG, "invalid-parameter", "is not a reference that AWS takes", transient=False)
-_SERVER: Final = Verdict(_C.UNAVAILABLE, "server-error", "the service failed inside")
-_OTHER: Final = Verdict(_C.UNAVAILABLE, "unexpected-answer", "the answer is none that syncd knows")
+_THROTTLED: Final = Verdict(
+    _C.THROTTLED, "throttled", "AWS asks for fewer requests; lower limits.requestsPerSecond if it goes on", "store"
+)
+_CONFIG: Final = Verdict(
+    _C.CONFIG,
+    "invalid-parameter",
+    "is not a reference that AWS takes; correct `key` and `version` in the mapping",
+    transient=False,
+)
+_SERVER: Final = Verdict(_C.UNAVAILABLE, "server-error", "the service failed inside; try again later")
+_OTHER: Final = Verdict(
+    _C.UNAVAILABLE, "unexpected-answer", "the answer is none that syncd knows; is something in between?"
+)
 OF_ONE_SECRET: Final = frozenset({_SERVER.reason, _OTHER.reason})
 """Reasons of UNAVAILABLE that say nothing about the next secret."""
 
@@ -133,7 +168,11 @@ _CODES: Final[dict[str, Verdict]] = {
 }
 _STS_DENIALS: Final = frozenset({"InvalidIdentityToken", "IDPRejectedClaim", "RegionDisabledException"})
 _LOGIN: Final = Verdict(
-    _C.DENIED, "login-refused", "STS does not give this identity the role", "store", stale_credential=True
+    _C.DENIED,
+    "login-refused",
+    "STS does not give this identity the role; look at the role's ARN and at whom it trusts",
+    "store",
+    stale_credential=True,
 )
 _NO_REF: Final = RemoteRef("", "")
 _CLOCK_SUSPECTS: Final = (_SIGNATURE, _EXPIRED)

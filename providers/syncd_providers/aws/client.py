@@ -47,6 +47,8 @@ class SecretsManager:
         self._settings = settings
         self._wall = wall
         self._store = f"store {settings.name}"
+        place = f"region {text(options.region)}" if options.endpoint is None else text(options.endpoint)
+        self._where = f"{self._store} ({place})"
         self._transport = Transport(
             timeouts=settings.timeouts,
             tls=settings.tls,
@@ -73,7 +75,7 @@ class SecretsManager:
         except CredentialUnreadable as error:
             return self._denied("credential-unreadable", str(error))
         except TransportError as error:
-            return error.failure(self._store)
+            return error.failure(self._where)
         except Exception as error:  # noqa: BLE001 — whatever the SDK raises becomes data here, and its text stays here
             return self._translated(operation, error)
         finally:
@@ -96,7 +98,9 @@ class SecretsManager:
             return client
         # Sessions are not thread-safe, and a slow login is not to be waited for by everybody in turn.
         if not self._opening.acquire(timeout=call.remaining()):
-            return Failure(FailureClass.UNAVAILABLE, "login-timeout", f"{self._store}: the login takes too long")
+            return Failure(
+                FailureClass.UNAVAILABLE, "login-timeout", f"{self._store}: the login takes too long; try again later"
+            )
         try:
             client = self._client
             if client is None:
@@ -195,7 +199,7 @@ class SecretsManager:
         if self._current.answered or isinstance(error, ResponseParserError):
             return self._unreadable()
         # The type's name is code; its text may quote what was sent.
-        failed = f"{self._store}: the request could not be made ({type(error).__name__})"
+        failed = f"{self._store}: the request could not be made ({type(error).__name__}); look at the store's settings"
         return Failure(FailureClass.UNAVAILABLE, "request-failed", failed)
 
     def _refused(self, response: Mapping[str, Any]) -> Refused:
@@ -214,7 +218,7 @@ class SecretsManager:
         return Refused(str(response.get("Error", {}).get("Code", "")), status, skew, retry_after)
 
     def _unreadable(self) -> Failure:
-        message = f"{self._store} answered with a body that cannot be used"
+        message = f"{self._store} answered with a body that cannot be used; is something in between?"
         return Failure(FailureClass.MALFORMED, "answer-unreadable", message)
 
     def _denied(self, reason: str, what: str) -> Failure:

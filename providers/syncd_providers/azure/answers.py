@@ -72,6 +72,9 @@ def codes(body: bytes) -> tuple[str, str]:
     return error.code or "", inner.code or ""
 
 
+_CREATE: Final = "create it, or correct `key` in the mapping"
+
+
 def read(answer: Answer, asked: Asked, now: float) -> Fetched | Failure | Literal["not-found"]:
     """Judge the answer to `GET /secrets/NAME[/VERSION]`; `now` is wall-clock time in seconds since the epoch."""
     if answer.status == 200:
@@ -90,7 +93,9 @@ def deleted(answer: Answer, asked: Asked, now: float) -> Failure:
     """Judge the answer to `GET /deletedsecrets/NAME`, asked after a live secret of that name was not found."""
     ref = asked.ref
     if answer.status == 404 and codes(answer.body)[0] == "SecretNotFound":
-        return Failure(FailureClass.ABSENT, NOT_FOUND, f"{asked.vault} has no secret {ref}", transient=False)
+        return Failure(
+            FailureClass.ABSENT, NOT_FOUND, f"{ref} does not exist in {asked.vault}; {_CREATE}", transient=False
+        )
     if answer.status == 200:
         if not _names(answer.body, asked):
             return _foreign(asked)
@@ -98,7 +103,7 @@ def deleted(answer: Answer, asked: Asked, now: float) -> Failure:
         return Failure(FailureClass.UNUSABLE, "soft-deleted", message, transient=False)
     if answer.status == 403:
         message = (
-            f"{asked.vault} has no secret {ref}, and whether it is only soft-deleted may not be looked up: "
+            f"{ref} does not exist in {asked.vault}, and whether it is only soft-deleted may not be looked up: "
             "allow secrets/get on deleted secrets (role action deletedSecrets/read or the policy's Get)"
         )
         return Failure(FailureClass.UNUSABLE, "absence-unproven", message, transient=False)
@@ -115,12 +120,12 @@ def refused(answer: Answer, asked: Asked, now: float) -> Failure:
     if status == 429 or status >= 500:
         return _later(answer, asked, now)
     if status <= 299:
-        message = f"{vault} answered {asked.ref} with status {status} instead of a secret"
+        message = f"{vault} answered {asked.ref} with status {status} instead of a secret; is something in between?"
         return Failure(FailureClass.MALFORMED, "answer-malformed", message)
     if status <= 399:
         message = f"{vault} redirects elsewhere (status {status}), which is not followed; check vaultUrl"
         return Failure(FailureClass.UNAVAILABLE, "redirected", message)
-    message = f"{vault} answered {asked.ref} with status {status}, which Key Vault does not document for a read"
+    message = f"{vault} answered {asked.ref} with status {status}, which is not Key Vault's; is something in between?"
     return Failure(FailureClass.UNAVAILABLE, "unexpected-status", message)
 
 
@@ -129,7 +134,7 @@ def _later(answer: Answer, asked: Asked, now: float) -> Failure:
     if answer.status == 429:
         message = f"{asked.vault} asks for fewer requests; lower limits.requestsPerSecond if it goes on"
         return Failure(FailureClass.THROTTLED, "throttled", message, retry_after=wait, scope="store")
-    message = f"{asked.vault} answered with status {answer.status}"
+    message = f"{asked.vault} failed with status {answer.status}; try again later"
     return Failure(FailureClass.UNAVAILABLE, "server-error", message, retry_after=wait)
 
 
@@ -149,7 +154,7 @@ def _value(body: bytes, asked: Asked, now: float) -> Fetched | Failure:
     ):
         return _foreign(asked)
     if bundle.value is None:
-        message = f"{asked.vault} answered {wanted} without a value"
+        message = f"{asked.vault} answered {wanted} without a value; is something in between?"
         return Failure(FailureClass.MALFORMED, "value-missing", message)
     if not bundle.attributes.enabled:
         return _disabled(asked)

@@ -46,11 +46,11 @@ def failed(who: Who, address: str, answer: Answer | None, error: TransportError 
         return Failure(FailureClass.DENIED, "login-unavailable", message, scope="store")
     wait = retry_after(answer.headers, now)
     if answer.status == 429:
-        message = f"{who}: {address} asks for fewer logins"
+        message = f"{who}: {address} asks for fewer logins; try again later"
         return Failure(FailureClass.THROTTLED, "login-throttled", message, retry_after=wait, scope="store")
     if answer.status in _REFUSALS and (numbers := _error_numbers(answer.body)) is not None:
         return _refused(who, address, answer, numbers, now)
-    message = f"{who}: {address} answered with status {answer.status} and no token"
+    message = f"{who}: {address} answered with status {answer.status} and no token; try again later"
     return Failure(FailureClass.UNAVAILABLE, "login-failed", message, retry_after=wait, scope="store")
 
 

@@ -105,7 +105,10 @@ def mount(answer: Answer, name: str, address: str) -> int | Failure:
     if answer.status == 404:
         return unrouted(answer.body, f"the mount {name}", address)
     if answer.status == 403 and is_vault(answer.body):
-        message = f"there is no mount {name} at {address}, or the token has no right on anything below it"
+        message = (
+            f"there is no mount {name} at {address}, or the token has no right on anything below it; correct `mount`, "
+            "or grant it read there"
+        )
         return Failure(FailureClass.DENIED, "permission-denied", message, transient=False)
     return refused(answer, f"the mount {name}", address)
 
@@ -129,17 +132,21 @@ def _read_versioned(body: bytes, asked: Asked) -> Fetched | Failure:
             return _not_json(asked)
         return malformed("wrong-nesting", f"{ref} is not laid out as KV 2 keeps it; check kvVersion")
     if reply.mount_type not in _KV_TYPES:
-        return malformed("wrong-mount-type", f"the answer for {ref} comes from an engine that is not KV")
+        return malformed(
+            "wrong-mount-type", f"the answer for {ref} comes from an engine that is not KV; name a KV mount"
+        )
     if reply.data is None:
-        return malformed("no-data", f"{asked.address} answered without data for {ref}")
+        return malformed("no-data", f"{asked.address} answered without data for {ref}; is a proxy in between?")
     return _version(bytes(reply.data.data), reply.data.metadata, ref)
 
 
 def _version(found: bytes, metadata: _Metadata, ref: RemoteRef) -> Fetched | Failure:
     if found == b"null":
-        return _unusable(metadata, ref) or malformed("null-data", f"the data of {ref} is null")
+        return _unusable(metadata, ref) or malformed(
+            "null-data", f"the data of {ref} is null; write a version with keys"
+        )
     if ref.version and str(metadata.version) != ref.version:
-        return malformed("wrong-version", f"the answer for {ref} is version {metadata.version}")
+        return malformed("wrong-version", f"the answer for {ref} is version {metadata.version}; is a cache in between?")
     return _object(found, str(metadata.version), _epoch(metadata.created_time), ref)
 
 
@@ -150,7 +157,9 @@ def _read_plain(body: bytes, asked: Asked) -> Fetched | Failure:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _not_json(asked)
     if reply.mount_type not in _KV_TYPES:
-        return malformed("wrong-mount-type", f"the answer for {ref} comes from an engine that is not KV")
+        return malformed(
+            "wrong-mount-type", f"the answer for {ref} comes from an engine that is not KV; name a KV mount"
+        )
     found = bytes(reply.data)
     if found == b"null":
         return malformed("null-data", f"{asked.address} answered without data for {ref}")
@@ -190,7 +199,8 @@ def _missing(body: bytes, asked: Asked) -> Failure:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         nothing_else = False
     if nothing_else:
-        return Failure(FailureClass.ABSENT, "not-found", f"there is no {ref}", transient=False)
+        message = f"{ref} does not exist; create it, or correct `key` in the mapping"
+        return Failure(FailureClass.ABSENT, "not-found", message, transient=False)
     return unrouted(body, f"{ref}", asked.address)
 
 

@@ -192,7 +192,7 @@ class _Connected:
         if self.session.judge(token, call) != "dead":
             return found
         how = "syncd logs in anew" if token.ours else "write a new one where the store's token is read from"
-        message = f"the token for {self._address} is expired or revoked; {how}"
+        message = f"the token for {self._address} is wrong, expired or revoked; {how}"
         return Failure(
             FailureClass.DENIED, "token-expired", message, scope="store", stale_credential=True, transient=True
         )

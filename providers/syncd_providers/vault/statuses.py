@@ -15,12 +15,12 @@ from syncd.model.reference import Failure, FailureClass, Scope
 
 _STATUS: Final[Mapping[int, tuple[str, str]]] = {
     # https://developer.hashicorp.com/vault/api-docs/system/health, and /docs/enterprise/consistency for 412
-    412: ("index-not-reached", "the node has not caught up with the last write"),
-    472: ("disaster-recovery-secondary", "the node is a disaster recovery secondary and serves no reads"),
-    473: ("performance-standby", "the node is a performance standby that cannot serve this"),
-    474: ("standby-unreachable", "the node is a standby that cannot reach the active one"),
-    501: ("not-initialised", "the server is not initialised"),
-    530: ("node-removed", "the node was removed from its cluster"),
+    412: ("index-not-reached", "the node has not caught up with the last write; try again later"),
+    472: ("disaster-recovery-secondary", "the node is a disaster recovery secondary and serves no reads; name another"),
+    473: ("performance-standby", "the node is a performance standby that cannot serve this; name the active one"),
+    474: ("standby-unreachable", "the node is a standby that cannot reach the active one; look at the cluster"),
+    501: ("not-initialised", "the server is not initialised; is that its address?"),
+    530: ("node-removed", "the node was removed from its cluster; name another"),
 }
 SKEW: Final = 150.0
 """Seconds by which Vault's JWT logins let clocks differ
@@ -66,7 +66,7 @@ def _broken(answer: Answer, what: str, address: str) -> Failure:
     wait = retry_after(answer.headers)
     if status == 503 and says(answer.body, "sealed"):
         return Failure(FailureClass.UNAVAILABLE, "sealed", f"{address} is sealed; unseal it", wait, scope="store")
-    reason, words = _STATUS.get(status, ("server-error", f"it failed with status {status} on {what}"))
+    reason, words = _STATUS.get(status, ("server-error", f"it failed with status {status} on {what}; look at its log"))
     scope: Scope = "store" if status in _STORE_WIDE else "ref"
     return Failure(FailureClass.UNAVAILABLE, reason, f"{address}: {words}", wait, scope=scope)
 
@@ -74,7 +74,9 @@ def _broken(answer: Answer, what: str, address: str) -> Failure:
 def _invalid(body: bytes, what: str, address: str) -> Failure:
     if says(body, "upgrading from non-versioned"):
         # What a fresh KV 2 mount answers while it prepares itself.
-        return Failure(FailureClass.UNAVAILABLE, "mount-upgrading", f"the mount of {what} is being upgraded")
+        return Failure(
+            FailureClass.UNAVAILABLE, "mount-upgrading", f"the mount of {what} is being upgraded; try again later"
+        )
     message = f"{address} refuses the request for {what} as invalid; check mount, path and kvVersion"
     return Failure(FailureClass.CONFIG, "request-invalid", message, transient=False)
 
