@@ -51,7 +51,9 @@ class Seen:
     classes: Mapping[RemoteRef, FailureClass | None] = field(default_factory=dict)
     """How each source answered; None for a value."""
     confirmed_absent: frozenset[SecretKey] = frozenset()
-    """Whose source was absent in a second look as well."""
+    """Whose source was absent in a second look as well, or in the daemon for long enough."""
+    confirmed_gone: frozenset[SecretKey] | None = None
+    """Orphans whose mapping has been gone for long enough; None: all."""
     suspect: frozenset[str] = frozenset()
     """Stores that answer ABSENT for too much to be believed."""
     unread: frozenset[str] = frozenset()
@@ -154,6 +156,7 @@ def plan(seen: Seen, standing: Standing, *, inventory: Inventory | None, target:
         rules=standing.rules,
         orphans=seen.orphans,
         confirmed_absent=seen.confirmed_absent,
+        confirmed_gone=seen.confirmed_gone,
         target=target,
     )
     return held_back(made, seen, standing, inventory=inventory, now=now)

@@ -120,12 +120,15 @@ def load_configuration(options: Namespace) -> Configuration[Provider]:
 
 
 def rules(configuration: Configuration[Provider], options: Namespace | None, *, home_namespace: str) -> Rules:
-    """Join what the file allows with what this run was told; the daemon is told nothing."""
+    """Join what the file allows with what this run was told.
+
+    The daemon is told nothing: it removes what has been due for long enough, within the guards.
+    """
     guards: Guards = configuration.guards
     stores = configuration.stores.values()
     return Rules(
         allow_replace=guards.allow_replace or bool(options and options.allow_replace),
-        prune=bool(options and options.prune),
+        prune=options is None or bool(options.prune),
         allow_deletes=options.allow_deletes if options else None,
         allow_changes=options.allow_changes if options else None,
         max_deletes_count=guards.max_deletes_count,

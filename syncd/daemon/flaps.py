@@ -3,12 +3,11 @@
 Two writers in the store, two rotations that undo each other, or a proxy before two stores look like this.
 """
 
-import hashlib
-import hmac
 from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from syncd.daemon.digests import Digests
 from syncd.model.mapping import SecretKey
 from syncd.redact import SecretValue
 
@@ -28,7 +27,7 @@ class Flaps:
 
     def __init__(self, key: bytes) -> None:
         """Start with nothing remembered; `key` is random."""
-        self._key = key
+        self._digests = Digests(key)
         self._written: dict[SecretKey, deque[tuple[float, bytes, bool]]] = {}
 
     def written(self, key: SecretKey, data: Mapping[str, SecretValue], now: float) -> int:
@@ -36,7 +35,7 @@ class Flaps:
 
         0 where this write is no return.
         """
-        digest = self._digest(data)
+        digest = self._digests.of(data)
         writes = self._written.setdefault(key, deque(maxlen=_REMEMBERED))
         while writes and writes[0][0] < now - WINDOW:
             writes.popleft()
@@ -44,10 +43,3 @@ class Flaps:
         back = bool(writes) and writes[-1][1] != digest and any(earlier == digest for _, earlier, _ in writes)
         writes.append((now, digest, back))
         return sum(returned for _, _, returned in writes) if back else 0
-
-    def _digest(self, data: Mapping[str, SecretValue]) -> bytes:
-        mac = hmac.new(self._key, digestmod=hashlib.sha256)
-        for name in sorted(data):
-            value = data[name].reveal()
-            mac.update(f"{len(name.encode())} {len(value)} {name}".encode() + value)
-        return mac.digest()

@@ -30,7 +30,7 @@ __all__ = ["Loop", "Work"]
 
 BEAT: Final = 5.0
 """Seconds after which the loop turns at the latest."""
-SWEEP: Final = 3600.0
+SWEEP: Final = 600.0
 """Seconds between two looks at what is owned and wanted by nobody."""
 _FAREWELL: Final = 5.0
 """Seconds that the passes under way are given at the end."""
@@ -99,7 +99,7 @@ class Loop:
         inventory = work.inventory()
         self._table = Timetable(work.mappings, now=now, known=inventory.entries if inventory else ())
         self._calendar = Calendar(work.mappings, self._called)
-        self._passes = Passes(work, metrics=metrics, stopped=stopped, wall=wall)
+        self._passes = Passes(work, metrics=metrics, stopped=stopped, clock=clock, wall=wall)
         self._report = StandingReport(log)
         self._retries = Retries()
         self._wake = threading.Event()

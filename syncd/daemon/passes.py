@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from syncd.daemon.absences import Absences
 from syncd.daemon.admission import Admission
 from syncd.daemon.metrics import Metrics
 from syncd.fetch.gateway import Gateway
@@ -43,9 +44,21 @@ class Work:
 class Passes:
     """Carries passes out, several at once."""
 
-    def __init__(self, work: Work, *, metrics: Metrics, stopped: threading.Event, wall: Callable[[], float]) -> None:
-        """Start with nothing read. `wall` is seconds since the epoch; no write starts once `stopped` is set."""
+    def __init__(
+        self,
+        work: Work,
+        *,
+        metrics: Metrics,
+        stopped: threading.Event,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        """Start with nothing read.
+
+        `clock` is monotonic, `wall` seconds since the epoch; no write starts once `stopped` is set.
+        """
         self._work, self._metrics, self._stopped, self._wall = work, metrics, stopped, wall
+        self._absences = Absences(clock)
         self._lock = threading.Lock()
         self._classes: dict[RemoteRef, FailureClass | None] = {}
         self._unread = set(refs_of(work.mappings))
@@ -57,9 +70,8 @@ class Passes:
         inventory = work.inventory()
         look_at = worth_reading(members, inventory, instance=instance)
         seen = self._judged(see(members, reading, work.targets, look_at=look_at))
-        made = self._admission.judged(self._plan(seen, inventory))
-        writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger)
-        written = writer.carry_out(made, seen, now=self._wall())
+        seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted))
+        written = self._written(self._admission.judged(self._plan(seen, inventory)), seen)
         self._admission.written(written.changes)
         for ref, cls in seen.classes.items():
             if cls is not None:
@@ -67,15 +79,22 @@ class Passes:
         return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
 
     def sweep(self) -> PassReport:
-        """Look at what is owned and wanted by nobody; it is kept and reported."""
+        """Look at what is owned and wanted by nobody: kept and reported, or removed where its mark says so."""
         work = self._work
         inventory = work.inventory()
         orphans = orphaned(work.mappings, inventory, work.targets, instance=work.standing.instance)
-        seen = see((), work.gateway.read(()), work.targets, look_at=(), orphans=orphans)
-        return PassReport(self._plan(seen, inventory), {}, 0.0, interrupted=self._stopped.is_set())
+        seen = self._judged(see((), work.gateway.read(()), work.targets, look_at=(), orphans=orphans))
+        seen = replace(seen, confirmed_gone=self._absences.of_mappings(entry.key for entry in orphans))
+        written = self._written(self._plan(seen, inventory), seen)
+        return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
 
     def _plan(self, seen: Seen, inventory: Inventory | None) -> Plan:
         return plan(seen, self._work.standing, inventory=inventory, target="", now=self._wall())
+
+    def _written(self, made: Plan, seen: Seen) -> Plan:
+        work = self._work
+        writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger)
+        return writer.carry_out(made, seen, now=self._wall())
 
     def _judged(self, seen: Seen) -> Seen:
         """Say on which stores' word nothing is removed, by the latest class of every source of the configuration."""

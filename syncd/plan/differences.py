@@ -185,9 +185,15 @@ def _why_data(mark: Mark, content: Content, formerly: Mapping[str, str]) -> str:
     if recorded.keys() != now.keys():
         return "mapping-changed"
     # A store without versions cannot say that nothing changed there.
-    if any(not source.version or source.version != recorded[ref].version for ref, source in now.items()):
+    if any(not source.version or _renewed(source, recorded[ref]) for ref, source in now.items()):
         return "source-changed"
     return "mapping-changed" if mark.keys != content.data.keys() else "drift"
+
+
+def _renewed(source: SourceVersion, recorded: SourceVersion) -> bool:
+    """Tell whether it is another version, or another object whose count began anew at the same number."""
+    remade = None not in (source.created, recorded.created) and source.created != recorded.created
+    return source.version != recorded.version or remade
 
 
 def _by_object(sources: tuple[SourceVersion, ...], formerly: Mapping[str, str]) -> dict[RemoteRef, SourceVersion]:

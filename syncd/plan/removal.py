@@ -53,7 +53,7 @@ def why_kept(mapping: SecretMapping, refusal: Refusal, verdict: Verdict, *, obst
     if obstacle:
         return f"the Secret stays: {obstacle}"
     if prune:
-        return "the Secret stays, since a second look did not find the source absent; run it again"
+        return "the Secret stays until its source was found absent often enough: twice by `apply`, ten minutes by `run`"
     shared = mapping.merge or (verdict.mark is not None and verdict.mark.merge)
     return f"`syncd apply --prune` {'takes what is ours off the Secret' if shared else 'removes the Secret'}"
 

@@ -89,7 +89,7 @@ def test_a_kept_secret_says_why_it_stays_and_how_it_goes() -> None:
         "; `syncd apply --prune` takes what is ours off the Secret"
     )
     assert keep.message.endswith(f"; {said}, since the mapping's `whenSourceGone` is `keep`")
-    assert f"; {said}, since a second look did not find" in _absent(live, confirmed=False).message
+    assert f"; {said} until its source was found absent often enough" in _absent(live, confirmed=False).message
     assert f"; {said}: without the instance's key" in _absent(live, instance=KEYLESS).message
     assert f"; {said}: payments/db belongs to this instance and also to Helm" in _absent(claimed).message
     assert f"; {said}: it also belongs to Helm" in merged.message

@@ -24,7 +24,7 @@ REVEALED = {
     "providers/syncd_providers/vault/client.py": 2,
     "providers/syncd_providers/vault/login.py": 1,
     "syncd/build/select.py": 4,
-    "syncd/daemon/flaps.py": 1,
+    "syncd/daemon/digests.py": 1,
     "syncd/fetch/credential.py": 1,
     "syncd/keys.py": 3,
     "syncd/target/home_reader.py": 1,
