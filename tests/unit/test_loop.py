@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from syncd.daemon.loop import SWEEP
 from syncd.model.inventory import Entry, Inventory
 from syncd.model.plan import Action
 from syncd.model.reference import RemoteRef
