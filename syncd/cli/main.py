@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 from syncd import __version__
 from syncd.cli.stop import INTERRUPTED, TERMINATED, UNTOLD, Stop, Terminated, tell
@@ -34,7 +34,7 @@ _COUNT_DIGITS: Final = 9
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code. Prints no traceback, whatever happens."""
     _have_streams()
-    options = _parser().parse_args(argv)
+    options = _options(argv)
     try:
         options.color = not options.no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
         if options.verb != "schema":  # the one that meets no value
@@ -83,6 +83,16 @@ def _flushed() -> bool:
     return False
 
 
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; what a verb does not know is refused with the options of that verb."""
+    options, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        unfit: Callable[[str], NoReturn] = options.unfit
+        verb = f"syncd {options.verb}"
+        unfit(f"`{verb}` does not take {' '.join(unknown)}; `{verb} --help` tells what it takes")
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="syncd",
@@ -97,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
             name, help=text, description=text[0].upper() + text[1:] + ".", epilog=f"Exit code: {_CODES[name]}."
         )
         verb.allow_abbrev = False
+        verb.set_defaults(unfit=verb.error)
         _common(verb)
         if name in _OPTIONS:
             _OPTIONS[name](verb)

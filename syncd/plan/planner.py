@@ -50,7 +50,10 @@ from syncd.plan.orphans import plan_orphan
 from syncd.plan.ownership import Verdict, judge
 from syncd.plan.removal import gone, obstacle, remove, why_kept
 
-_UNPROVEN = "the instance's key is not at hand: ownership is shown as unverified, and nothing can be written"
+_UNPROVEN = (
+    "the instance's key is not at hand, so ownership is shown as unverified; where there is none yet, `syncd apply` "
+    "makes it before it writes"
+)
 
 
 def make_plan(
