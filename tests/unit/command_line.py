@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,3 +111,18 @@ class Terminal:
 def names(count: int) -> Sequence[str]:
     """Give so many names of Secrets."""
     return [f"s{number}" for number in range(count)]
+
+
+def options(**said: object) -> Namespace:
+    """Give what `apply` is told where it is told nothing, and what is said here."""
+    told: dict[str, object] = {
+        "config": "syncd.yaml",
+        "context": None,
+        "select": [],
+        "prune": False,
+        "allow_replace": False,
+        "allow_deletes": None,
+        "allow_changes": None,
+        "take_over": False,
+    }
+    return Namespace(**(told | said))

@@ -136,11 +136,11 @@ def test_colours_are_for_terminals_that_want_them(
 
 
 def test_progress_is_shown_on_a_terminal_and_wiped(desk: Desk) -> None:
-    desk.configure(*names(200))
+    desk.configure(*names(500))
     terminal = Terminal(desk, "apply", "--yes", "--no-color")
-    terminal.until("of 200")
+    terminal.until("of 500")
     assert terminal.end() == 0
-    assert terminal.shown.rindex(f"{ESCAPE}K") < terminal.shown.rindex("200 created")
+    assert terminal.shown.rindex(f"{ESCAPE}K") < terminal.shown.rindex("500 created")
 
     assert "writing" not in "".join(desk.run("apply", "--yes"))
 
@@ -212,7 +212,7 @@ def test_a_signal_before_the_writes_ends_it_with_nothing_written(desk: Desk, num
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_it_writes_lets_the_writes_under_way_finish_and_reports(desk: Desk, number: int) -> None:
-    desk.configure(*names(400))
+    desk.configure(*names(1000))
     process = desk.start("apply", "--yes", "--format", "json")
     while not desk.written():
         assert process.poll() is None
@@ -226,15 +226,14 @@ def test_a_signal_while_it_writes_lets_the_writes_under_way_finish_and_reports(d
 
 
 def test_ctrl_c_on_a_terminal_says_how_to_go_on(desk: Desk) -> None:
-    desk.configure(*names(400))
+    desk.configure(*names(1000))
     terminal = Terminal(desk, "apply", "--yes")
     terminal.until("writing")
     terminal.interrupt()
 
     assert terminal.end() == 1
     assert "Interrupted before the last write; run it again to finish." in terminal.shown
-    desk.run("apply", "--yes")
-    assert len(desk.written()) == 400
+    assert 0 < len(desk.written()) < 1000
 
 
 # Where it is read, and what goes wrong
