@@ -207,5 +207,11 @@ def refused(place: Place, answer: Answer) -> HomeFailure:
             "it, or name another with `home: {namespace: NAME}`"
         )
         return HomeFailure("home-namespace-missing", message)
+    if found.reason == "permission-denied":
+        message = (
+            f"{name_of(place)}: syncd has no right to do that in the home namespace {place.namespace} (403); there it "
+            "needs get and create on its Secret, and get, create and patch on its ConfigMaps (deploy/base has them)"
+        )
+        return HomeFailure(found.reason, message)
     everywhere = found.cls is FailureClass.UNAVAILABLE or found.reason == "not-authenticated"
     return HomeFailure(found.reason, f"{name_of(place)}: {found.sentence}", whole_cluster=everywhere)

@@ -15,7 +15,7 @@ from syncd.model.secret import ReadFailure, WriteFailure, WriteFailureKind
 
 NOT_READY: Final = "api-server-not-ready"
 """Reason of a 503, which says nothing of the one object that was asked for; another 5xx may."""
-_RIGHTS: Final = "in a namespace that it writes to, syncd needs get, create, patch and delete on secrets"
+_RIGHTS: Final = "where it writes, syncd needs get, create, patch and delete on secrets (`kubectl auth can-i` tells)"
 _FIELD: Final = re.compile(r"[A-Za-z0-9_.\[\]/-]{1,200}", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 
@@ -83,7 +83,7 @@ def meaning(code: int, body: bytes, namespace: str) -> Meaning:
     if code in _PLAIN:
         return _PLAIN[code]
     if code >= 500:
-        sentence = f"the API server has an error ({code})"
+        sentence = f"the API server has an error ({code}): look at its log"
         return Meaning("unavailable", FailureClass.UNAVAILABLE, "api-server-error", sentence)
     if code == 404 and status.reason == "NotFound":
         return _not_found(status, namespace)
@@ -114,16 +114,17 @@ def write_failure(key: SecretKey, code: int, body: bytes) -> WriteFailure:
 
 def _forbidden(status: Status, namespace: str) -> Meaning:
     if any(cause.reason == "NamespaceTerminating" for cause in status.causes()):
-        sentence = f"namespace {namespace} is being deleted and takes nothing new"
+        sentence = f"namespace {namespace} is being deleted and takes nothing new; write to another, or make it anew"
         return Meaning("gone", FailureClass.CONFIG, "namespace-terminating", sentence)
     # The quota plugin's own words (k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go).
     if "exceeded quota" in status.message or "failed quota" in status.message:
-        sentence = f"a quota of namespace {namespace} is used up: raise it or remove Secrets (`kubectl describe quota`)"
+        look = f"kubectl -n {namespace} describe quota"
+        sentence = f"a quota of namespace {namespace} is used up: raise it or remove Secrets (`{look}`)"
         return Meaning("quota", FailureClass.DENIED, "quota-exceeded", sentence)
     if "denied the request" in status.message or "denied request" in status.message:
-        sentence = "an admission webhook or policy of the cluster does not let it in"
+        sentence = "an admission webhook or policy of the cluster does not let it in; its log says why"
         return Meaning("denied", FailureClass.DENIED, "admission-denied", sentence)
-    sentence = f"we have no right to do that in namespace {namespace} (403); {_RIGHTS}"
+    sentence = f"syncd has no right to do that in namespace {namespace} (403); {_RIGHTS}"
     return Meaning("denied", FailureClass.DENIED, "permission-denied", sentence)
 
 
@@ -141,7 +142,9 @@ def _invalid(status: Status, _namespace: str) -> Meaning:
         return Meaning("conflict", FailureClass.UNAVAILABLE, "changed-meanwhile", sentence)
     named = [f"{_shown(_FIELD, cause.field)} ({_shown(_WORD, cause.reason)})" for cause in causes[:5]]
     fields = ", ".join(dict.fromkeys(named)) or "a field it does not name"
-    return Meaning("invalid", FailureClass.CONFIG, "rejected", f"the API server does not take {fields}")
+    return Meaning(
+        "invalid", FailureClass.CONFIG, "rejected", f"the API server does not take {fields}; correct the mapping"
+    )
 
 
 def _not_found(status: Status, namespace: str) -> Meaning:
@@ -160,15 +163,19 @@ _PLAIN: Final = {
         "denied",
         FailureClass.DENIED,
         "not-authenticated",
-        "the API server does not know our credential (401): look at the kubeconfig's user or the Pod's token",
+        "the API server does not know syncd's credential (401): look at the kubeconfig's user or the Pod's token",
     ),
-    413: Meaning("invalid", FailureClass.CONFIG, "too-large", "it is larger than the API server takes (413)"),
+    413: Meaning(
+        "invalid", FailureClass.CONFIG, "too-large", "it is larger than the API server takes (413): split it in two"
+    ),
     503: Meaning(
         "unavailable",
         FailureClass.UNAVAILABLE,
         NOT_READY,
         "the API server is not ready, or nobody stands behind its address (503); it is asked again soon",
     ),
-    429: Meaning("unavailable", FailureClass.THROTTLED, "throttled", "the API server says to slow down (429)"),
+    429: Meaning(
+        "unavailable", FailureClass.THROTTLED, "throttled", "the API server says to slow down (429); try again later"
+    ),
 }
 _TOLD_BY_STATUS: Final = {403: _forbidden, 409: _conflict, 422: _invalid}

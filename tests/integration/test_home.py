@@ -102,7 +102,8 @@ def test_without_rights_the_home_is_denied(kube: Kube, namespace: str) -> None:
     assert reason(home.key()) == reason(home.make_key()) == "permission-denied"
     failure = home.key()
     assert isinstance(failure, HomeFailure)
-    assert failure.message.startswith(f"the Secret {namespace}/syncd-prod: ")
+    assert failure.message.startswith(f"the Secret {namespace}/syncd-prod: syncd has no right")
+    assert "get, create and patch on its ConfigMaps" in failure.message
     own.close()
 
 

@@ -216,5 +216,5 @@ def _forbidden(inner: str, asked: Asked) -> Failure:
         "ForbiddenByRbac": "assign the role Key Vault Secrets User",
         "ForbiddenByPolicy": "add the secret permission Get to the access policy",
     }.get(inner, "allow secrets/get")
-    message = f"the login may not read {asked.ref} in {asked.vault}; {way}"
+    message = f"{asked.ref} may not be read in {asked.vault} with this login; {way}"
     return Failure(FailureClass.DENIED, "permission-denied", message, transient=False)

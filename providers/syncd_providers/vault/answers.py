@@ -207,10 +207,10 @@ def _missing(body: bytes, asked: Asked) -> Failure:
 def _unusable(metadata: _Metadata, ref: RemoteRef) -> Failure | None:
     number = metadata.version
     if metadata.destroyed:
-        message = f"version {number} of {ref} is destroyed; write a new version or pin another"
+        message = f"{ref} is destroyed in version {number}; write a new version or pin another"
         return Failure(FailureClass.UNUSABLE, "version-destroyed", message, transient=False)
     if metadata.deletion_time:
-        message = f"version {number} of {ref} is deleted; undelete it, or remove the object with its metadata"
+        message = f"{ref} is deleted in version {number}; undelete it, or remove the object with its metadata"
         return Failure(FailureClass.UNUSABLE, "version-deleted", message, transient=False)
     return None
 

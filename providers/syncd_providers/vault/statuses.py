@@ -46,7 +46,7 @@ def refused(answer: Answer, what: str, address: str) -> Failure:
     if status == 400:
         return _invalid(answer.body, what, address)
     if status == 403:
-        message = f"the token may not read {what}; grant it read on that path"
+        message = f"{what} may not be read with this token; grant it read there (with KV 2 on MOUNT/data/KEY)"
         reason = "permission-denied" if is_vault(answer.body) else "forbidden"
         return Failure(FailureClass.DENIED, reason, message, transient=False)
     if status == 429:
