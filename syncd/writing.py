@@ -78,6 +78,8 @@ class Writer:
     permit: Permit
     ledger: Ledger | None = None
     """None where no target has an inventory."""
+    workers: int = WORKERS
+    """Writes at a time."""
     take_over: bool = False
     """Make every proven entry of the inventory this configuration's own (`--take-over`)."""
 
@@ -90,7 +92,7 @@ class Writer:
         wanted = {mapping.key: (mapping, built) for mapping, built in seen.wanted}
         done: dict[SecretKey, Change] = {}
         for change, written in run_each(
-            lambda change: self._isolated(change, wanted), writes, workers=WORKERS, name="syncd-write"
+            lambda change: self._isolated(change, wanted), writes, workers=self.workers, name="syncd-write"
         ):
             done[change.key] = written
             if progress is not None:

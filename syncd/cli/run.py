@@ -79,7 +79,9 @@ class _Daemon:
         objection = parts.objection(standing, ledger.inventory if ledger else None)
         if objection is not None:
             raise Stop(CONFIGURATION, f"syncd: {objection}")
-        work = Work(configuration.mappings, parts.gateway, parts.targets, ledger, standing)
+        work = Work(
+            configuration.mappings, parts.gateway, parts.targets, ledger, standing, workers=configuration.daemon.workers
+        )
         loop = self._loop = Loop(work, metrics=self._metrics, log=self._log, stopped=self._signals.stopped)
         self._signals.call(loop.stop)
         self._log.info(

@@ -21,7 +21,7 @@ from syncd.model.report import PassReport
 from syncd.plan.guards import suspect_stores
 from syncd.reconcile import Seen, Standing, orphaned, plan, refs_of, see, worth_reading
 from syncd.target.seam import Target
-from syncd.writing import UntilStopped, Writer
+from syncd.writing import WORKERS, UntilStopped, Writer
 
 _UNANSWERED = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
 
@@ -35,6 +35,8 @@ class Work:
     targets: Mapping[str, Target]
     ledger: Ledger | None
     standing: Standing
+    workers: int = WORKERS
+    """Writes of one pass at a time (`daemon.workers`)."""
 
     def inventory(self) -> Inventory | None:
         """Give the inventory as last written; None where no target has one."""
@@ -93,7 +95,7 @@ class Passes:
 
     def _written(self, made: Plan, seen: Seen) -> Plan:
         work = self._work
-        writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger)
+        writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger, workers=work.workers)
         return writer.carry_out(made, seen, now=self._wall())
 
     def _judged(self, seen: Seen) -> Seen:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from syncd.fetch.call import CallRecord  # noqa: TC001 — the annotation of an attribute
+from syncd.fetch.call import CallRecord
 from syncd.fetch.gateway import Gateway
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.testing.memory_provider import MemoryProvider, memory_store
