@@ -19,7 +19,7 @@ from syncd.daemon.metrics import Metrics
 from syncd.daemon.passes import Passes, Work
 from syncd.daemon.retries import Retries
 from syncd.daemon.standing_report import StandingReport
-from syncd.daemon.timetable import Timetable, stores_of
+from syncd.daemon.timetable import Timetable, finest_intervals, stores_of
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.report import PassReport
@@ -98,6 +98,7 @@ class Loop:
         now = clock()
         inventory = work.inventory()
         self._table = Timetable(work.mappings, now=now, known=inventory.entries if inventory else ())
+        work.gateway.read_every(finest_intervals(work.mappings))
         self._calendar = Calendar(work.mappings, self._called)
         self._passes = Passes(work, metrics=metrics, stopped=stopped, clock=clock, wall=wall)
         self._report = StandingReport(log)

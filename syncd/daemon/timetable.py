@@ -120,6 +120,15 @@ def stores_of(mapping: SecretMapping) -> frozenset[str]:
     return frozenset(selection.ref.store for selection in mapping.selections())
 
 
+def finest_intervals(mappings: Iterable[SecretMapping]) -> dict[str, float]:
+    """Give the shortest interval, in seconds, at which each store is read; no store of the calendar's alone."""
+    finest: dict[str, float] = {}
+    for mapping in mappings:
+        for store in stores_of(mapping) if mapping.schedule is None else ():
+            finest[store] = min(mapping.interval, finest.get(store, mapping.interval))
+    return finest
+
+
 def _lanes(mappings: Iterable[SecretMapping], now: float) -> list[Lane]:
     mappings = list(mappings)
     group_of = _groups(stores_of(mapping) for mapping in mappings)

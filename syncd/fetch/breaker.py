@@ -15,12 +15,14 @@ BreakerState = Literal["closed", "open", "trial"]
 class Breaker:
     """Counts failures in a row. Not locked: the store's lane guards it."""
 
-    __slots__ = ("_failures", "_pause", "since", "until")
+    __slots__ = ("_failures", "_pause", "longest", "since", "until")
 
     def __init__(self) -> None:
         """Start closed."""
         self._failures = 0
         self._pause = 0.0
+        self.longest = LONGEST_PAUSE
+        """Seconds: the most that doubling makes of the pause of this store."""
         self.since: float | None = None
         """When the first failure of the present row was seen; None while all is well."""
         self.until = 0.0
@@ -38,7 +40,7 @@ class Breaker:
         if self.since is None:
             self.since = now
         if self._pause:
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            self._pause = min(self._pause * 2, self.longest)
         elif self._failures >= THRESHOLD:
             self._pause = FIRST_PAUSE
         self.until = now + self._pause

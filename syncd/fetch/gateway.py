@@ -63,6 +63,12 @@ class Gateway:
         self._open: WeakSet[Reading] = WeakSet()
         self._closed = False
 
+    def read_every(self, intervals: Mapping[str, float]) -> None:
+        """Say how often stores are read, in seconds, so that none is left alone for longer than that."""
+        for name, interval in intervals.items():
+            if name in self._lanes:
+                self._lanes[name].read_every(interval)
+
     def read(self, refs: Iterable[RemoteRef], *, patience: float = PATIENCE) -> Reading:
         """Start reading each distinct (canonical) reference, in their order; returns at once.
 

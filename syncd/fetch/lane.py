@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Literal
 
-from syncd.fetch.breaker import Breaker
+from syncd.fetch.breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker
 from syncd.fetch.call import CallRecord, StoreCall, ask, count_outcomes
 from syncd.fetch.pacer import Logins, Pacer
 from syncd.fetch.retry import Sign, asked_to_wait, is_store_wide, is_timeout, next_try, not_answering, pause, sign
@@ -78,6 +78,14 @@ class Lane:
             by_budget = (requests - self._pacer.burst) / self.store.requests_per_second
             by_workers = (requests - self.store.concurrency) * SLOW_REQUEST / self.store.concurrency
             return self._clock() + patience + max(0.0, by_budget, by_workers)
+
+    def read_every(self, interval: float) -> None:
+        """Take in that this store is read every so many seconds: each reading then tries it, however long it failed.
+
+        So all is well again two intervals after the store is. Half an interval, since readings may come early.
+        """
+        with self._lock:
+            self._breaker.longest = min(LONGEST_PAUSE, max(FIRST_PAUSE, interval / 2))
 
     def submit(self, share: Share) -> None:
         """Queue a share; where the store is known not to answer in time, answer it at once."""

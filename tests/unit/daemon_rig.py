@@ -65,13 +65,19 @@ class RecordingLog:
 class DaemonRig:
     """The daemon of some mappings; every object that they name is in its store, but those that the test removes."""
 
-    def __init__(self, *mappings: SecretMapping, cluster: Cluster | None = None, shelf: Shelf | None = None) -> None:
-        """Fill the stores; nothing runs yet."""
+    def __init__(
+        self,
+        *mappings: SecretMapping,
+        cluster: Cluster | None = None,
+        shelf: Shelf | None = None,
+        latency: float = 0.0,
+    ) -> None:
+        """Fill the stores; nothing runs yet. `latency` is seconds per request to a store."""
         self.time = VirtualTime(START)
         self.mappings = mappings
         refs = {selection.ref for mapping in mappings for selection in mapping.selections()}
         self.stores = {
-            name: MemoryProvider(name, clock=self.time.clock, condition=self.time.condition)
+            name: MemoryProvider(name, latency=latency, clock=self.time.clock, condition=self.time.condition)
             for name in sorted({ref.store for ref in refs})
         }
         for ref in sorted(refs):

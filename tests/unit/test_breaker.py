@@ -52,3 +52,13 @@ def test_a_trial_that_succeeds_forgets_all() -> None:
     for _ in range(5):
         breaker.failed(100.0)
     assert breaker.until == 105.0
+
+
+def test_a_store_that_is_read_often_has_shorter_pauses() -> None:
+    breaker = _open_at(0.0)
+    breaker.longest = 12.0
+    pauses = []
+    for _ in range(3):
+        breaker.failed(0.0)
+        pauses.append(breaker.until)
+    assert pauses == [10.0, 12.0, 12.0]
