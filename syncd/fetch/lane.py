@@ -1,7 +1,7 @@
 """One store's lane: its queue, worker threads, breaker and retries. No store's trouble leaves its lane.
 
-A lane has one of three standings. `unproven`: nothing was read yet, so one job goes ahead of the others (a sealed
-store then sees one request, and one thread logs in), but for a second at most. `good`: all workers go. `suspect`:
+A lane has one of three standings. `unproven`: nothing was read yet or for some seconds, so one job goes ahead of the
+others (a store in trouble then sees one request, and one thread logs in), but for a second at most. `good`: all workers go. `suspect`:
 a failure met the whole store, so one job, the probe, is tried again for all; the others wait for it, and share
 its failure if that is where it ends.
 """
@@ -23,6 +23,8 @@ from syncd.model.store import Store
 
 PROBE_PATIENCE: Final = 1.0
 """Seconds for which the first job of an unproven store keeps the others waiting."""
+PROOF_LASTS: Final = 5.0
+"""Seconds after its last answer in which a store counts as proven."""
 SLOW_REQUEST: Final = 0.25
 """Seconds that a request of a slow but healthy store takes, for the deadline of many requests."""
 FOREVER: Final = float("inf")
@@ -62,6 +64,8 @@ class Lane:
         """True while one thread waits for what is due later; more need not."""
         self._flying: dict[Job, StoreCall] = {}
         self._standing: Literal["unproven", "good", "suspect"] = "unproven"
+        self._heard = float("-inf")
+        """When the last job came back."""
         self._probe: Job | None = None
         self._held_until = FOREVER
         """While the probe is on its way: when the others go all the same."""
@@ -97,6 +101,8 @@ class Lane:
             elif self._pacer.paused_until > share.deadline:
                 failure = asked_to_wait(self.store.name, self._pacer.paused_until - now)
             else:
+                if self._standing == "good" and not self._flying and now - self._heard > PROOF_LASTS:
+                    self._standing = "unproven"
                 self._queue.add(share)
                 self._staff()
         if failure is not None:
@@ -205,7 +211,7 @@ class Lane:
     def _settle(self, job: Job, call: StoreCall, answers: dict[RemoteRef, Outcome]) -> list[Delivery]:
         """Decide what is final, what is tried again, and what it says about the store."""
         with self._lock:
-            now = self._clock()
+            now = self._heard = self._clock()
             del self._flying[job]
             probing = self._probe is job
             if probing:

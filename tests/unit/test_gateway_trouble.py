@@ -93,6 +93,15 @@ def test_a_store_sealed_while_it_is_read_sees_no_more_than_was_on_the_way() -> N
     assert len(rig.store.requests) == 1 + 4 + 2
 
 
+def test_a_store_sealed_between_two_readings_sees_one_probe() -> None:
+    rig = Rig(keys=100, latency=0.1)
+    rig.read()
+    rig.time.sleep(10)
+    rig.store.break_down(SEALED)
+    assert reasons(rig.read()) == {"sealed"}
+    assert len(rig.store.requests) == 100 + 3
+
+
 def test_all_goes_on_when_the_probe_finds_the_store_well() -> None:
     rig = Rig(keys=100, latency=0.1, concurrency=4)
     rig.read(rig.refs()[:1])
