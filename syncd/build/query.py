@@ -18,6 +18,8 @@ from syncd.build.json_text import Flaw, JsonValue, Number, spelled
 
 MAX_EXPRESSION: Final = 2000
 """Characters of an expression."""
+MAX_VALUES: Final = 200_000
+"""Values that the JSON may hold which a query is applied to: the library looks at each of them several times."""
 MAX_WEIGHT: Final = 8 * 1024 * 1024
 """Items and characters that an expression may build on its way."""
 MAX_TEXT: Final = 2 * 1024 * 1024
@@ -29,7 +31,7 @@ class QueryFlaw(Enum):
 
     INVALID = "is not a JMESPath expression"
     FAILED = "cannot be applied to this value"
-    TOO_MUCH = "builds more than syncd allows"
+    TOO_MUCH = "has more to work on than syncd allows"
     NOTHING = "finds nothing"
 
 
@@ -38,7 +40,7 @@ class _TooMuchError(Exception):
 
 
 class _Integer(int):
-    """An integer that remembers its text, such as `-0`."""
+    """An integer that remembers its text: JSON has one that Python spells otherwise, `-0`."""
 
     text: str
 
@@ -46,26 +48,52 @@ class _Integer(int):
 class _Fraction(float):
     """A fraction that remembers its text, such as `0.10`."""
 
+    __slots__ = ("text",)
     text: str
 
 
 # The library tells types by the name of the class.
 _Integer.__name__ = "int"
 _Fraction.__name__ = "float"
+_MINUS_ZERO: Final = _Integer(0)
+_MINUS_ZERO.text = "-0"
 
 
 def _numeric(value: JsonValue) -> Any:  # noqa: ANN401 — the library takes and gives whatever JSON holds
     """Turn numbers, which are text in our tree, into numbers that JMESPath can compare."""
     if isinstance(value, Number):
-        whole = value.lstrip("-").isdigit()
-        number = _Integer(value) if whole else _Fraction(value)
-        number.text = str(value)
-        return number
+        return _number(value)
     if isinstance(value, list):
         return [_numeric(item) for item in value]
     if isinstance(value, dict):
         return {key: _numeric(item) for key, item in value.items()}
     return value
+
+
+def _number(text: Number) -> float:
+    """Give the number that `text` spells, able to spell itself the same way; a plain one where that takes no memory."""
+    if text == "-0":
+        return _MINUS_ZERO
+    if text.lstrip("-").isdigit():
+        return int(text)
+    plain = float(text)
+    if repr(plain) == text:
+        return plain
+    number = _Fraction(plain)
+    number.text = text
+    return number
+
+
+def _has_more_values(value: JsonValue, most: int) -> bool:
+    """Tell whether `value` holds more than `most` values, itself and all below it counted."""
+    count = 1
+    waiting = [value]
+    while waiting and count <= most:
+        item = waiting.pop()
+        if isinstance(item, list | dict):
+            count += len(item)
+            waiting.extend(item if isinstance(item, list) else item.values())
+    return count > most
 
 
 def _weigh(value: Any, allowance: int) -> int:  # noqa: ANN401 — as above
@@ -84,13 +112,16 @@ def _weigh(value: Any, allowance: int) -> int:  # noqa: ANN401 — as above
     return weight
 
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def _tokens(value: Any) -> Iterator[str]:  # noqa: ANN401 — as above
     """Write compact JSON, piece by piece; numbers in their source text."""
     if isinstance(value, _Integer | _Fraction):
         yield value.text
     elif isinstance(value, dict):
         for index, (key, item) in enumerate(value.items()):
-            yield f"{',' if index else '{'}{json.dumps(key, ensure_ascii=False)}:"
+            yield f"{',' if index else '{'}{_encode(key)}:"
             yield from _tokens(item)
         yield "}" if value else "{}"
     elif isinstance(value, list):
@@ -99,7 +130,7 @@ def _tokens(value: Any) -> Iterator[str]:  # noqa: ANN401 — as above
             yield from _tokens(item)
         yield "]" if value else "[]"
     else:
-        yield json.dumps(value, ensure_ascii=False, allow_nan=False)
+        yield _encode(value)
 
 
 def _written(value: Any) -> str:  # noqa: ANN401 — as above
@@ -170,6 +201,8 @@ def run(expression: str, value: JsonValue) -> bytes | QueryFlaw | Flaw:
     if tree is None:
         return QueryFlaw.INVALID
     try:
+        if _has_more_values(value, MAX_VALUES):
+            raise _TooMuchError  # noqa: TRY301 — the other places that raise it are deeper
         result = _Interpreter().visit(tree, _numeric(value))
         if result is None:
             return QueryFlaw.NOTHING

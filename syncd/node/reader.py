@@ -31,7 +31,9 @@ _INTEGER: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 _WORDS: Final[dict[str, Tree]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _BYTES_A_BOX: Final = 8
 """A file of nothing but brackets would cost more time and memory than its size allows for."""
-_FEW_BOXES: Final = 1_000
+_FEW: Final = 1_000
+_BYTES_AN_ITEM: Final = 4
+"""The same for lists of words, whose items take two bytes each."""
 _ODD_KEYS: Final = frozenset(("", "<<"))
 _IN_TOP: Final = 2
 """How many boxes are around the items of a top-level field: the root, and the mapping that the document is."""
@@ -47,7 +49,9 @@ def document(data: bytes, *, limit: int) -> Document:
     except UnicodeDecodeError as error:
         problem = Problem((), "the file is not UTF-8 text", "save it as UTF-8")
         raise SyntaxProblem([(*_place(data, error.start), problem)]) from None
-    builder = _Builder(max(limit // _BYTES_A_BOX, _FEW_BOXES))
+    builder = _Builder(
+        most_boxes=max(len(data) // _BYTES_A_BOX, _FEW), most_items=max(len(data) // _BYTES_AN_ITEM, _FEW)
+    )
     collecting = gc.isenabled()
     gc.disable()  # a tree only grows and has no cycles, and looking for some again and again costs as much as reading
     try:
@@ -103,8 +107,9 @@ def _scalar(value: str) -> Tree:
 class _Builder:
     """The tree as it grows, and what was wrong on the way."""
 
-    def __init__(self, most_boxes: int) -> None:
+    def __init__(self, *, most_boxes: int, most_items: int) -> None:
         self._room = most_boxes
+        self._items_left = most_items
         self.root: list[Tree] = []
         """Holds the document's one node."""
         self.problems: list[tuple[int, int, Problem]] = []
@@ -113,13 +118,14 @@ class _Builder:
         """What is being filled around the innermost box, each with the key whose value is inside."""
         self._documents = 0
 
-    def build(self, next_event: Callable[[], Event | None]) -> None:  # noqa: C901, PLR0912 — calls would double its cost
+    def build(self, next_event: Callable[[], Event | None]) -> None:  # noqa: C901, PLR0912, PLR0915 — calls would double its cost
         """Take events until the stream ends. Loading costs what stands in this loop: scalars first, little else."""
         fields: dict[str, Tree] | None = None  # the mapping being filled; None while `items` is
         items = self.root
         key: str | None = None  # whose value comes next
         above, maybe_more = self._above, _FIRST
         in_top = False  # is this the list or mapping of a top-level field?
+        items_left = self._items_left
         spellings: dict[str, str] = {}  # one object for each: a file repeats a dozen keys
         while (event := next_event()) is not None:
             if isinstance(event, ScalarEvent):
@@ -134,6 +140,10 @@ class _Builder:
                     self._mark(event)
                 if fields is None:
                     items.append(value if event.style or value[:1] not in maybe_more else _scalar(value))
+                    items_left -= 1
+                    if items_left < 0:
+                        self._note(event, (), "too many items of lists", "split the file")
+                        raise _Stop
                 else:
                     key = spellings.setdefault(value, value)
                     if key in fields or key in _ODD_KEYS:
