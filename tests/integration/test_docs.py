@@ -27,8 +27,9 @@ QUESTION = "Only `yes` is taken"
 class How:
     """How a command line of the documents is run, and what must come of it."""
 
-    place: Literal["folder", "servers"]
-    """`folder`: the quick start's file store and folder; `servers`: README's own example on the real servers."""
+    place: Literal["folder", "servers", "lost-key"]
+    """`folder`: the quick start's file store and folder; `servers`: README's own example on the real servers;
+    `lost-key`: the same, applied, and the instance's key taken away."""
     code: int
     says: str
     terminal: bool = False
@@ -48,6 +49,8 @@ COMMANDS: Mapping[str, How] = {
     "syncd apply --yes --prune": How("folder", 0, "Applied: 3 created"),
     "syncd apply --prune --allow-deletes 2": How("folder", 0, "Applied: 3 created", terminal=True),
     "syncd apply --allow-replace": How("folder", 0, "Applied: 3 created", terminal=True),
+    "syncd apply --allow-changes 20": How("folder", 0, "Applied: 3 created", terminal=True),
+    "syncd own --resign": How("lost-key", 0, "2 Secret(s) signed anew", terminal=True),
     "syncd schema": How("folder", 0, '"$schema"'),
 }
 DAEMON = "syncd run"
@@ -152,6 +155,19 @@ def test_a_command_of_readme_on_its_own_example(line: str, documented: World) ->
     done = documented.run(*arguments, expect=how.code)
     held(how, done.returncode, done.stdout + done.stderr)
     assert {name: documented.live(name) for name in WRITTEN} == {name: {} for name in WRITTEN}
+
+
+@pytest.mark.parametrize("line", [line for line, how in COMMANDS.items() if how.place == "lost-key"])
+def test_a_command_for_a_lost_key_on_readmes_example(line: str, documented: World) -> None:
+    documented.run("apply", "--yes", expect=0)
+    documented.kube.delete_secret(documented.home, f"syncd-test-{documented.tag}")
+    lost = documented.run("apply", "--yes", expect=1)
+    assert "nothing was written: the instance's key" in lost.stderr
+    assert line in lost.stderr
+    environment = {**documented.environment, "TERM": "xterm"}
+    held(COMMANDS[line], *asked(line.split()[1:], folder=documented.folder, environment=environment))
+    assert {name: documented.live(name) for name in WRITTEN} == WRITTEN
+    documented.run("diff", expect=0)
 
 
 def test_the_daemon_of_readme_on_its_own_example(documented: World) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -27,12 +28,16 @@ from syncd.config.mapping import MappingShape
 from syncd.config.references import DataShape, ExtractShape
 from syncd.config.stores import LimitsShape, StoreShape, TimeoutsShape, TlsShape
 from syncd.config.targets import DirectoryShape, KubernetesShape, TargetShape
+from syncd.daemon.absences import ANSWERS, LEAST
+from syncd.daemon.loop import SWEEP
 from syncd.daemon.metrics import Metrics
 from syncd.fetch.registry import Registry
+from syncd.model.plan import WRITES, Action, OutcomeWord
 from tests.documents import ROOT, Fence, anchors, codes, commands, documents, fences, guides, links, read, section
 
 CONFIGURATION, STORES = "docs/configuration.md", "docs/stores.md"
 FENCES = [fence for document in documents() for fence in fences(document)]
+VERBS = ("check", "diff", "apply", "run", "own", "schema")
 ON_TOP = re.compile(r"(?:#[^\n]*\n)*version:")
 
 
@@ -186,6 +191,25 @@ def test_every_reason_that_the_page_names_is_one_of_the_program() -> None:
     assert [code for code in named if f'"{code}"' not in source and code != "merge"] == []
 
 
+def test_every_event_of_the_log_that_the_page_names_is_one_of_the_daemon() -> None:
+    source = "".join(path.read_text() for room in ("daemon", "cli") for path in (ROOT / "syncd" / room).glob("*.py"))
+    rows = [line.split(" | ") for line in section(CONFIGURATION, "Log").splitlines() if line.startswith("| `")]
+    named = {code for row in rows if len(row) == 3 and row[1] in ("info", "warning") for code in codes(row[0])}
+    spelled = {f"secret-{action.value}d" for action in WRITES} | {f"secret-{action.value}" for action in Action}
+    spelled |= {f"secret-{word}" for word in get_args(OutcomeWord)}
+    assert len(named) > 8
+    assert [name for name in named if name not in spelled and f'"{name}"' not in source] == []
+
+
+@pytest.mark.parametrize("document", [CONFIGURATION, "docs/safety.md"])
+def test_when_the_daemon_removes_is_as_the_documents_say(document: str) -> None:
+    title = {CONFIGURATION: "Daemon"}.get(document, "What is removed, and when")
+    told = section(document, title)
+    assert (ANSWERS, LEAST, SWEEP) == (3, 600.0, 600.0)
+    assert re.search(r"\bthree (times in a row|such answers) over at least ten minutes", told)
+    assert re.search(r"any other answer between|no other answer between", told, re.IGNORECASE)
+
+
 def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Ask the program for the long options of a verb."""
     with pytest.raises(SystemExit):
@@ -193,7 +217,7 @@ def options_of(verb: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
     return set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
 
 
-@pytest.mark.parametrize("verb", ["check", "diff", "apply", "run", "schema"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_the_table_of_options_says_what_each_verb_takes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line.strip("| ").split(" | ") for line in section(CONFIGURATION, "Command line").splitlines()]
     options = [row for row in rows if len(row) == 3 and row[0].startswith("`-")]
@@ -204,7 +228,7 @@ def test_the_table_of_options_says_what_each_verb_takes(verb: str, capsys: pytes
 
 @pytest.mark.parametrize("document", guides(), ids=str)
 def test_every_option_that_a_document_names_exists(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    known = {option for verb in ("check", "diff", "apply", "run", "schema") for option in options_of(verb, capsys)}
+    known = {option for verb in VERBS for option in options_of(verb, capsys)}
     of_kubectl = {"--from-literal", "--from-file", "--from-env-file", "--cert", "--key"}
     named = {option for code in codes(read(document)) for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", code)}
     assert named - known - of_kubectl - {"--help"} == set()
