@@ -1,9 +1,9 @@
 """One store's lane: its queue, worker threads, breaker and retries. No store's trouble leaves its lane.
 
 A lane has one of three standings. `unproven`: nothing was read yet or for some seconds, so one job goes ahead of the
-others (a store in trouble then sees one request, and one thread logs in), but for a second at most. `good`: all workers go. `suspect`:
-a failure met the whole store, so one job, the probe, is tried again for all; the others wait for it, and share
-its failure if that is where it ends.
+others (a store in trouble then sees one request, and one thread logs in), but for a second at most. `good`: all
+workers go. `suspect`: a failure met the whole store, so one job, the probe, is tried again for all; the others wait
+for it, and share its failure if that is where it ends.
 """
 
 import threading
