@@ -176,6 +176,16 @@ def test_the_daemon_of_readme_on_its_own_example(documented: World) -> None:
         daemon.until(lambda: {name: documented.live(name) for name in WRITTEN} == WRITTEN)
 
 
+def test_the_example_of_a_folder_has_all_that_it_needs(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config/examples", tmp_path / "examples", ignore=shutil.ignore_patterns("manifests"))
+    for verb, code, says in (("check", 0, "no mistakes"), ("diff", 1, "Plan: 2 to create")):
+        done = subprocess.run(
+            [sys.executable, "-m", "syncd", verb, "-c", "examples/folder.yaml"], cwd=tmp_path, timeout=60,
+            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        held(How("folder", code, says), done.returncode, done.stdout + done.stderr)
+
+
 def test_a_question_that_is_not_answered_with_yes_writes_nothing(tmp_path: Path) -> None:
     for name in ("syncd.yaml", "values.yaml"):
         shutil.copy(ROOT / "config/quickstart" / name, tmp_path)

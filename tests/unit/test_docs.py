@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -243,6 +244,24 @@ def test_the_picture_of_a_diff_is_what_the_quick_start_shows(tmp_path: Path) -> 
     shown = done.stdout[done.stdout.index("$ syncd diff") :]
     assert shown.startswith(picture.text)
     assert shown.removeprefix(picture.text).startswith("\nLook around")
+
+
+def test_the_architecture_names_every_room_and_no_other() -> None:
+    rooms = {f"syncd/{path.name}{'/' if path.is_dir() else ''}" for path in (ROOT / "syncd").iterdir()
+             if path.name[0] != "_" and (path.is_dir() or path.suffix == ".py")}  # fmt: skip
+    table = [line.split(" | ")[0] for line in read("ARCHITECTURE.md").splitlines() if line.startswith("| `")]
+    named = {code for row in table for code in codes(row)}
+    assert {name for name in named if name.startswith("syncd/")} == rooms
+    paths = {code for code in codes(read("ARCHITECTURE.md")) if "/" in code and code[0] not in "{/"}
+    assert [path for path in paths if not (ROOT / path).exists() and not (ROOT / "tests" / path).exists()] == []
+
+
+def test_the_architecture_gives_the_import_direction_that_is_checked() -> None:
+    contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    checked = [set(layer.replace("syncd.", "").split(" | ")) for layer in reversed(layers)]
+    (told,) = re.findall(r"Imports point one way: `([^`]+)`", read("ARCHITECTURE.md"))
+    assert [set(re.findall(r"\w+", layer)) for layer in told.split("<")] == checked
 
 
 def test_every_target_of_make_that_is_named_exists() -> None:
