@@ -26,4 +26,6 @@ status=0
 # 1 is what diff says when something differs.
 test "$status" -eq 1
 echo
-echo "Look around in $out: syncd.yaml says what goes where, values.yaml is the store. 'syncd apply' there writes the change."
+case $1 in /*) again=$1 ;; *) again=../$1 ;; esac
+echo "Look around in $out: syncd.yaml says what goes where, values.yaml is the store. This writes the change:"
+echo "cd $out && $again apply"
