@@ -1,4 +1,4 @@
-"""Ten minutes of 429 from one store of three while the daemon runs: what it asks, what the others lose, what follows."""
+"""Ten minutes of 429 from one store of three: what the daemon asks it, what the others lose, what follows."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -65,7 +65,7 @@ class Storm:
         return all(self.rig.data(f"{store}-{number}") == {"k0": value} for number in range(count))
 
     def late(self) -> float:
-        """Give the seconds that an undisturbed store's value may take at most: one interval, early as moments may be."""
+        """Give the seconds that a value of an undisturbed store takes at most: an interval, and its jitter."""
         return self.interval + min(JITTER[0] * self.interval, JITTER[1]) + OVER
 
 
