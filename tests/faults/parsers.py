@@ -1,0 +1,362 @@
+"""Everything in syncd that takes bytes or text from outside, each behind one call; and bytes meant to hurt it.
+
+A call returns whatever came of the bytes; the error types that a parser documents are caught here, anything else is
+a finding. Run as a program with the name of a parser, it feeds that one every hurtful input and prints what each cost.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from syncd.build import json_text, query
+from syncd.build.select import Answers, extract, select
+from syncd.config import names
+from syncd.config.durations import number, seconds
+from syncd.config.files import ConfigurationError
+from syncd.config.load import load
+from syncd.config.schedule import crontab, is_time_zone
+from syncd.fetch.http import Answer
+from syncd.fetch.registry import Registry
+from syncd.keys import KEY_BYTES, InstanceKey
+from syncd.model.mapping import SecretKey, Selection
+from syncd.model.reference import Fetched, RemoteRef
+from syncd.plan import marks
+from syncd.redact import SecretValue
+from syncd.target import kube_status, kube_wire
+from syncd.target.inventory import InventoryUnusable, decode_part
+from syncd.target.key_file import instance_key
+from syncd.target.kube_answer import retry_after_seconds
+from syncd.target.manifest import UnreadableManifestError, read_manifest
+from syncd_providers.aws import batch
+from syncd_providers.aws import names as aws_names
+from syncd_providers.azure import answers as azure_answers
+from syncd_providers.azure import headers as azure_headers
+from syncd_providers.azure import reference as azure_reference
+from syncd_providers.file.folder import parts as file_parts
+from syncd_providers.file.forms import dotenv_values, json_values, yaml_values
+from syncd_providers.file.malformed import Malformed
+from syncd_providers.vault import answers as vault_answers
+from syncd_providers.vault import paths as vault_paths
+from syncd_providers.vault import statuses as vault_statuses
+from syncd_providers.vault.login import judge_login
+
+SIZE: Final = 1024 * 1024
+"""Bytes of the largest input that the bounds hold for."""
+_SLOW: Final = 0.5
+_TRIES: Final = 3
+_NOW: Final = 1_800_000_000.0
+_VAULT: Final = "https://vault.example.com"
+_REF: Final = RemoteRef("store", "app/db", mount="secret")
+_SECRET: Final = SecretKey("default", "team", "db")
+_KEY: Final = InstanceKey(SecretValue(bytes(KEY_BYTES)))
+_STATUSES: Final = (200, 204, 301, 400, 401, 403, 404, 405, 409, 410, 412, 422, 429, 472, 473, 500, 503, 599)
+_HEAD: Final = b"""version: 1
+instance: prod
+target: {kubernetes: {}}
+stores:
+  vault: {type: vault, address: "https://vault.example.com", auth: {token: {file: token}}}
+  aws: {type: aws, region: eu-west-1, auth: {default: {}}}
+  azure: {type: azure, vaultUrl: "https://kv.vault.azure.net", auth: {workloadIdentity: {}}}
+  local: {type: file, path: values.yaml}
+defaults: {namespace: team}
+"""
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    return TemporaryDirectory()
+
+
+@cache
+def _stores() -> Registry:
+    return Registry()
+
+
+def configuration(data: bytes) -> object:
+    """Load a whole configuration."""
+    path = Path(_folder().name) / "syncd.yaml"
+    path.write_bytes(data)
+    try:
+        return load(path, _stores())
+    except ConfigurationError as error:
+        return [str(diagnostic) for diagnostic in error.diagnostics]
+
+
+def mappings(data: bytes) -> object:
+    """Load a sound configuration with these bytes for its mappings."""
+    return configuration(_HEAD + b"secrets: " + data)
+
+
+def reference(data: bytes) -> object:
+    """Load a text as a reference to each store: as a key, and in every field of the long form."""
+    # It stands there 25 times, and JSON needs up to six bytes for one.
+    written = json.dumps(data[: SIZE // 25 // 6].decode("utf-8", "replace"))
+    long = "{key: %s, property: %s, query: %s, version: %s, mount: %s}" % ((written,) * 5)
+    lines = [
+        f"- {{name: {store}-{number}, data: {{k: {form}}}}}"
+        for store in ("vault", "aws", "azure", "local")
+        for number, form in enumerate((f"{{store: {store}, key: {written}}}", f"{{store: {store}, {long[1:]}"))
+    ]
+    return configuration(
+        _HEAD + f"secrets:\n- {{name: a, data: {{k: {written}}}}}\n".encode() + "\n".join(lines).encode()
+    )
+
+
+def canonical(data: bytes) -> object:
+    """Ask each store for the one name of an object."""
+    text = data.decode("utf-8", "surrogateescape")
+    refs = [RemoteRef("store", text), RemoteRef("store", "a", text), RemoteRef("store", "a", "", text)]
+    return [
+        (
+            vault_paths.canonical(ref, "secret", kv),
+            aws_names.canonical(ref, "eu-west-1"),
+            azure_reference.canonical(ref, "https://kv.vault.azure.net"),
+            file_parts(ref.key),
+        )
+        for ref in refs
+        for kv in (None, 1, 2)
+    ]
+
+
+def words(data: bytes) -> object:
+    """Check a text as every kind of name, duration and schedule that the file knows."""
+    text = data.decode("utf-8", "surrogateescape")
+    checks: tuple[Callable[[str], object], ...] = (
+        names.is_dns_label, names.is_dns_subdomain, names.is_data_key, names.is_word, names.is_id, names.has_control,
+        names.label_key, names.label_value, names.full_type, names.mints_credentials, seconds, number, crontab,
+        is_time_zone, retry_after_seconds, marks.number,
+    )  # fmt: skip
+    return [check(text) for check in checks]
+
+
+def json_property(data: bytes) -> object:
+    """Take a property out of a value."""
+    return select(Selection(_REF, property="a.b.0.c"), Fetched(SecretValue(data), "1"), Answers())
+
+
+def json_object(data: bytes) -> object:
+    """Take every key of a value."""
+    return extract(Selection(_REF), Fetched(SecretValue(data), "1"), Answers())
+
+
+def json_query(data: bytes) -> object:
+    """Apply a query to a value."""
+    return select(Selection(_REF, query="*"), Fetched(SecretValue(data), "1"), Answers())
+
+
+def json_sort(data: bytes) -> object:
+    """Apply a query that works hard."""
+    return select(Selection(_REF, query="sort(@)"), Fetched(SecretValue(data), "1"), Answers())
+
+
+def query_text(data: bytes) -> object:
+    """Apply a text as a query."""
+    value = json_text.read(b'{"a": [{"b": [1, 2, 3]}, {"b": ["x", "y"]}], "c": {"d": "text"}}')
+    assert not isinstance(value, json_text.Flaw)
+    text = data.decode("utf-8", "surrogateescape")
+    return query.valid(text), query.run(text, value)
+
+
+def vault_answer(data: bytes) -> object:
+    """Judge an answer of Vault to a read, to a look at the mount, and to a login."""
+    text = data[:200].decode("latin-1")
+    found: list[object] = []
+    for status in _STATUSES:
+        answer = Answer(status, {"retry-after": text, "date": text}, data)
+        found += [vault_answers.read(answer, vault_answers.Asked(_REF, kv, _VAULT)) for kv in (1, 2)]
+        found += [vault_answers.mount(answer, "secret", _VAULT), judge_login(answer, "the login", _VAULT)]
+        found += [vault_statuses.refused(answer, "app/db", _VAULT), judge_login(answer, "the login", _VAULT, _NOW)]
+    return found
+
+
+def azure_answer(data: bytes) -> object:
+    """Judge an answer of Key Vault."""
+    text = data[:200].decode("latin-1")
+    asked = azure_answers.Asked(RemoteRef("store", "db"), "https://kv.vault.azure.net")
+    found: list[object] = []
+    for status in _STATUSES:
+        answer = Answer(status, {"retry-after": text, "date": text}, data)
+        found += [azure_answers.read(answer, asked, _NOW), azure_answers.deleted(answer, asked, _NOW)]
+        found += [azure_headers.retry_after(answer.headers, _NOW), azure_headers.clock_skew(answer.headers, _NOW)]
+    return found
+
+
+def aws_answer(data: bytes) -> object:
+    """Match answers of Secrets Manager, as its SDK gives them, to what was asked."""
+    text = data.decode("utf-8", "replace")
+    refs = [RemoteRef("store", "db"), RemoteRef("store", text[:2048])]
+    odd: tuple[object, ...] = (text, data, None, [text], {text: text}, [{"Name": text}], [{"ARN": text, "Name": "db"}])
+    whole = {"Name": "db", "ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:db-abcdef", "VersionId": text}
+    return [
+        *(batch.sort_out(refs, {"SecretValues": one, "Errors": one}) for one in odd),
+        *(batch.read_value(ref, whole | {"SecretString": one, "SecretBinary": one}) for ref in refs for one in odd),
+    ]
+
+
+def kubernetes_answer(data: bytes) -> object:
+    """Read an answer of the API server."""
+    found: list[object] = [
+        kube_wire.decode_secret(data, _SECRET),
+        kube_wire.decode_config_map(data, "team", "db"),
+        kube_wire.decode_metadata(data, "team", "db"),
+    ]
+    for status in _STATUSES:
+        found += [kube_status.read_failure(_SECRET, status, data), kube_status.write_failure(_SECRET, status, data)]
+    return found
+
+
+def inventory(data: bytes) -> object:
+    """Read bytes as a part of the inventory, unsigned and signed with the right key."""
+    signed = _KEY.mac("inventory", b"syncd/inventory/1\0prod\0" + b"0\0" + data)
+    found: list[object] = []
+    for mac in (b"", data[:32], signed):
+        try:
+            found.append(decode_part({"payload": data, "mac": mac}, instance="prod", number=0, key=_KEY))
+        except InventoryUnusable as error:
+            found.append(error.reason)
+    assert found[:2] == ["inventory-forged"] * 2
+    return found
+
+
+def mark(data: bytes) -> object:
+    """Read the annotations of somebody's Secret as a mark."""
+    text = data.decode("utf-8", "surrogatepass" if b"\xed" in data else "replace") if _is_text(data) else ""
+    annotations = dict.fromkeys(sorted(marks.MARK_ANNOTATIONS), text)
+    assert not marks.proved(_KEY, "prod", _SECRET, annotations)
+    return marks.read_mark(annotations), marks.proof(_KEY, "prod", _SECRET, annotations)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def manifest(data: bytes) -> object:
+    """Read a file of a folder of manifests."""
+    try:
+        return read_manifest(data, _SECRET, resource_version="1")
+    except UnreadableManifestError as error:
+        return str(error)
+
+
+def secret_file(data: bytes) -> object:
+    """Read a file of values in each of its forms."""
+    found: list[object] = []
+    for form in (dotenv_values, yaml_values, json_values):
+        try:
+            found.append(form(data))
+        except Malformed as error:
+            found.append(str(error))
+    return found
+
+
+def key_file(data: bytes) -> object:
+    """Take bytes for the instance's key."""
+    return instance_key(data, "the key file")
+
+
+PARSERS: Final[Mapping[str, Callable[[bytes], object]]] = {
+    parser.__name__: parser
+    for parser in (
+        configuration, mappings, reference, canonical, words, json_property, json_object, json_query, json_sort,
+        query_text, vault_answer, azure_answer, aws_answer, kubernetes_answer, inventory, mark, manifest, secret_file,
+        key_file,
+    )
+}  # fmt: skip
+
+_UNITS: Final = (
+    # JSON
+    b"[", b"{", b'{"a":', b'[{"a":', b'"', b'\\"', b'"\\"', b'"\\u', b"\\ud800", b"9", b"1,", b"11,", b"1e999,", b"-",
+    b"[1],", b"-0,", b'"k":1,', b"NaN,", b"true,",
+    # YAML
+    b"{a: b}, ", b"[a: b], ", b"- ", b"- a\n", b"? ", b"a: ", b"a: b\n", b"&a ", b"*a ", b"!!a ", b"<<: ", b"# ", b"'",
+    b"|\n",
+    # white space, controls, UTF-8 that is odd and bytes that are none
+    b"\n", b" ", b"\t", b"\r", b"\0", b"\x7f", b"\xff", b"\xc3\xa9", b"\xe2\x80\xae", b"\xf0\x9f\x94\x91",
+    b"\xed\xa0\x80", b"\xef\xbb\xbf",
+    # names and paths
+    b"../", b"%2e%2e/", b"/", b".", b"*", b"A", b"a.", b"1d", b"1h", b"*/", b"1-",
+    # dotenv
+    b"a=", b"a='", b'a="\\', b"${a}", b"$(", b"=", b"export a=b\n",
+    # queries
+    b"[*]", b"a[?b==c].", b"@.*.", b"`[", b"(", b"join(',',", b"||",
+    # PEM, zlib
+    b"-----BEGIN ", b"x\x9c",
+)  # fmt: skip
+_FRAMES: Final = (
+    (b"", b""),
+    (b"[", b"0]"),
+    (b'{"a":"', b'"}'),
+    (b'{"data":{"data":{"k":"', b'"},"metadata":{"version":1}}}'),
+    (b'{"errors":["', b'"]}'),
+    (b'{"error":{"code":"', b'"}}'),
+    (b'{"kind":"Secret","metadata":{"name":"db","namespace":"team","uid":"1","resourceVersion":"1"},"x":', b"}"),
+    (b"apiVersion: v1\nkind: Secret\nmetadata: {name: db}\ndata: {k: ", b"}"),
+)
+
+
+_FRAMES_FOR_ALL: Final = 3
+"""Of the frames, the first so many are filled with every unit, the others with what nests or grows."""
+_NESTING: Final = (
+    b"[",
+    b'{"a":',
+    b"[1],",
+    b'"k":1,',
+    b"1,",
+    b'\\"',
+    b"\\ud800",
+    b"A",
+    b" ",
+    b"\0",
+    b"\xed\xa0\x80",
+    b"a: ",
+)
+
+
+def hurtful(size: int = SIZE) -> Iterator[tuple[str, bytes]]:
+    """Give inputs of `size` bytes that nest, repeat, escape or break something, each with a name for it."""
+    for frame, (head, tail) in enumerate(_FRAMES):
+        for unit in _UNITS if frame < _FRAMES_FOR_ALL else _NESTING:
+            room = size - len(head) - len(tail)
+            yield f"{unit!r} in frame {frame}", head + (unit * (room // len(unit) + 1))[:room] + tail
+    keys = b",".join(b'"%d":%d' % (key, key) for key in range(size // 16))
+    yield "many keys", b"{" + keys + b"}"
+    yield "many lists", b"[" + b",".join([b"[[[]]]"] * (size // 8)) + b"]"
+
+
+def _status(name: str) -> float:
+    """Give a figure of the kernel's about this process, in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
+
+
+def _weighed(parser: Callable[[bytes], object], data: bytes) -> tuple[float, float]:
+    """Give the seconds of processor, and the MiB above what was there before, that one call took."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here (proc(5))
+    before, start = _status("VmRSS"), time.process_time()
+    parser(data)
+    return time.process_time() - start, _status("VmHWM") - before
+
+
+def main(name: str) -> None:
+    """Print, for each hurtful input, what it cost: its name, seconds of this process, MiB above what was there."""
+    parser = PARSERS[name]
+    parser(b"")
+    for what, data in hurtful():
+        tries = [_weighed(parser, data)]
+        # A machine that is busy takes longer; what is slow by itself is slow each time.
+        while tries[-1][0] > _SLOW and len(tries) < _TRIES:
+            tries.append(_weighed(parser, data))
+        print(json.dumps([what, min(tries)[0], tries[0][1]]), flush=True)  # noqa: T201 — its output
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
