@@ -160,7 +160,7 @@ def test_a_login_that_vault_refuses_beside_a_far_date_is_the_clock(tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("date", [formatdate(time(), usegmt=True), "yesterday", ""])
+@pytest.mark.parametrize("date", [formatdate(time(), usegmt=True), "yesterday", ""], ids=["now", "word", "none"])
 def test_a_login_that_vault_refuses_beside_a_near_date_is_no_matter_of_the_clock(tmp_path: Path, date: str) -> None:
     vault = Vault()
     vault.replies[LOGIN] = said(400, "invalid role or secret ID", headers={"Date": date})
