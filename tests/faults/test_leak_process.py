@@ -168,12 +168,12 @@ print([context.keylog_filename for context in made])
     assert not (tmp_path / "keys").exists()
 
 
-@pytest.mark.parametrize("verb", ["check", "diff", "apply", "run"])
+@pytest.mark.parametrize("verb", ["check", "diff", "apply", "run", "own --resign"])
 def test_every_verb_that_meets_values_closes_these_ways_before_it_reads_anything(verb: str, tmp_path: Path) -> None:
     script = f"""
 import sys
 from syncd.cli.main import main
-main([{verb!r}])
+main({verb.split()!r})
 print(sys.excepthook.__module__)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -182,7 +182,7 @@ print(sys.excepthook.__module__)
 
 def test_no_option_takes_a_secret() -> None:
     options = set()
-    for verb in ("check", "diff", "apply", "run", "schema"):
+    for verb in ("check", "diff", "apply", "run", "own", "schema"):
         shown = subprocess.run(
             [sys.executable, "-m", "syncd", verb, "--help"], capture_output=True, text=True, check=True
         ).stdout
