@@ -118,7 +118,7 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
         mapping=mapping.id,
         tenant=mapping.tenant,
         ownership=verdict.ownership if verdict is not None else "none",
-        sources=_sources(built),
+        sources=_sources(mapping, built),
         origin=mapping.origin,
         live=live if isinstance(live, LiveSecret) else None,
         writable=instance.may_write(mapping.key.target),
@@ -282,8 +282,11 @@ def _hint(reason: str, found: Difference) -> str:
     return ""
 
 
-def _sources(built: Built) -> tuple[SourceVersion, ...]:
-    if isinstance(built, Content):
-        return built.sources
+def _sources(mapping: SecretMapping, built: Built) -> tuple[SourceVersion, ...]:
+    """List what a decision rests on: what was read, and with an empty version what is absent.
+
+    An absent source that is optional is one of them: a key leaves on its store's word, so that store's guard holds.
+    """
     told = {source.ref for source in built.sources}
-    return built.sources + tuple(SourceVersion(ref, "") for ref in built.absent if ref not in told)
+    absent = (selection.ref for selection in mapping.selections()) if isinstance(built, Content) else built.absent
+    return built.sources + tuple(SourceVersion(ref, "") for ref in dict.fromkeys(absent) if ref not in told)
