@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.canary import watch
 from tests.servers.keyvault import KeyVault
@@ -12,6 +13,10 @@ from tests.servers.kube_build import kube_available
 from tests.servers.moto import Moto
 from tests.servers.openbao import OpenBao
 from tests.servers.shared import shared, stop_shared
+
+# How long one example takes says something about the machine that day; the tests that bound time measure it themselves.
+settings.register_profile("syncd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("syncd")
 
 pytest_plugins = ("tests.faults.recorder", "tests.faults.leak_plugin")
 
