@@ -1,0 +1,397 @@
+"""The state machine: what may happen in any order, to the stores, the cluster, the configuration, and to time.
+
+What the programs do is judged while they do it (demands.py) and after it (verdicts.py); this is the list of steps.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from syncd.model.mapping import DataSource, Extract, Literally, Policy, SecretKey, SecretMapping, Selection
+from syncd.model.position import Position
+from syncd.model.reference import RemoteRef
+from syncd.redact import SecretValue
+from tests.faults.machine import verdicts
+from tests.faults.machine.program import Program
+from tests.faults.machine.sources import FAULTS, OBJECTS, REFS, STORES, WIPED
+from tests.faults.machine.world import SECRETS, World
+
+Meddling = Callable[[World], None]
+When = Literal["before", "after"]
+
+_REFS: Final = st.sampled_from(REFS)
+_KEYS: Final = st.sampled_from(SECRETS)
+_RARELY: Final = st.sampled_from([False, False, False, True])
+_PROPERTIES: Final = st.sampled_from([("p", "q"), ("p", "q"), ("p",), ("p", "q", "r")])
+_POLICIES: Final[st.SearchStrategy[Policy]] = st.sampled_from(["keep", "delete", "delete"])
+_PLACES: Final = st.integers(1, 16)
+_WHEN: Final[st.SearchStrategy[When]] = st.sampled_from(["before", "after"])
+_SEEDS: Final = st.integers(0, 2**16)
+_SUSPEND: Final = "syncd.dev/suspend"
+
+
+@st.composite
+def _data(draw: st.DrawFn) -> tuple[tuple[tuple[str, DataSource], ...], tuple[Extract, ...]]:
+    one, other = draw(_REFS), draw(_REFS)
+    direct: dict[str, tuple[tuple[str, DataSource], ...]] = {
+        "one": (("k", Selection(one, "p")),),
+        "pair": (("user", Selection(one, "p")), ("word", Selection(one, "q"))),
+        "both": (("user", Selection(one, "p")), ("word", Selection(other, "q"))),
+        "literal": (("host", Literally("db")), ("word", Selection(one, "q", optional=True))),
+        "whole": (),
+    }
+    shape = draw(st.sampled_from(sorted(direct)))
+    return direct[shape], (Extract(Selection(one)),) if shape == "whole" else ()
+
+
+class Drawn(NamedTuple):
+    """A mapping that a failing schedule shows in one line."""
+
+    mapping: SecretMapping
+
+    def __repr__(self) -> str:
+        one = self.mapping
+        data = {name: s.text if isinstance(s, Literally) else f"{s.ref}#{s.property}" for name, s in one.data}
+        flags = [flag for flag in ("suspend", "adopt", "merge", "immutable") if getattr(one, flag)]
+        said = [one.id, one.type, *flags, f"source {one.when_source_gone}", f"mapping {one.when_mapping_gone}"]
+        whole = [str(entry.selection.ref) for entry in one.data_from]
+        return f"<{one.key}: {data or whole} {dict(one.labels)} {', '.join(said)}>"
+
+
+@st.composite
+def mappings(draw: st.DrawFn) -> Drawn:
+    """Draw one mapping of one of the Secrets."""
+    key = draw(_KEYS)
+    data, data_from = draw(_data())
+    mapping = SecretMapping(
+        id=draw(st.sampled_from([str(key), str(key), "renamed"])) if key == SECRETS[0] else str(key),
+        key=key,
+        origin=Position("syncd.yaml", 1, 1),
+        type=draw(st.sampled_from(["Opaque", "Opaque", "Opaque", "example.com/typed"])),
+        data=data,
+        data_from=data_from,
+        labels=draw(st.sampled_from([(), (("env", "1"),), (("env", "2"), ("team", "x"))])),
+        interval=draw(st.sampled_from([300.0, 300.0, 600.0])),
+        suspend=draw(st.sampled_from([False] * 7 + [True])),
+        adopt=draw(_RARELY),
+        merge=draw(_RARELY),
+        immutable=draw(st.sampled_from([False] * 7 + [True])),
+        when_source_gone=draw(_POLICIES),
+        when_mapping_gone=draw(_POLICIES),
+    )
+    return Drawn(mapping)
+
+
+@st.composite
+def meddling(draw: st.DrawFn) -> Meddling:
+    """Draw one thing that somebody else does to a Secret."""
+    key, other = draw(_KEYS), draw(_KEYS)
+    what = draw(st.sampled_from(sorted(_MEDDLINGS)))
+    act = _MEDDLINGS[what]
+
+    def meddle(world: World) -> None:
+        act(world, key, other)
+
+    meddle.__name__ = f"{what} {key} {other}"
+    return meddle
+
+
+def _edit(field: str, change: Callable[[dict[str, object]], object]) -> Callable[[World, SecretKey, SecretKey], None]:
+    def act(world: World, key: SecretKey, _other: SecretKey) -> None:
+        live = world.cluster.secrets.get(key)
+        if live is not None:
+            changed = dict(getattr(live, field))
+            change(changed)
+            world.edit(key, **{field: changed})
+
+    return act
+
+
+def _first_changed(data: dict[str, object]) -> None:
+    data.update({min(data, default="k"): SecretValue(b"foreign/edited")})
+
+
+_MEDDLINGS: Final[dict[str, Callable[[World, SecretKey, SecretKey], None]]] = {
+    "change-data": _edit("data", _first_changed),
+    "add-key": _edit("data", lambda data: data.update({"theirs": SecretValue(b"foreign/added")})),
+    "drop-key": _edit("data", lambda data: data.pop(min(data, default=""), None)),
+    "add-label": _edit("labels", lambda labels: labels.update({"foreign": "kept"})),
+    "change-label": _edit("labels", lambda labels: labels.update({"env": "theirs"})),
+    "add-annotation": _edit("annotations", lambda annotations: annotations.update({"foreign/note": "kept"})),
+    "drop-our-label": _edit("labels", lambda labels: labels.pop("syncd.dev/instance", None)),
+    "drop-our-mark": _edit("annotations", lambda annotations: annotations.pop("syncd.dev/owner", None)),
+    "forge-our-mark": _edit(
+        "annotations", lambda annotations: annotations.update({"syncd.dev/when-mapping-gone": "delete"})
+    ),
+    "claim": _edit("annotations", lambda annotations: annotations.update({"meta.helm.sh/release-name": "theirs"})),
+    "other-instance": _edit("labels", lambda labels: labels.update({"syncd.dev/instance": "staging"})),
+    "suspend": _edit("annotations", lambda annotations: annotations.update({_SUSPEND: "true"})),
+    "go-on": _edit("annotations", lambda annotations: annotations.pop(_SUSPEND, None)),
+    "freeze": lambda world, key, _other: world.edit(key, immutable=True),
+    "delete": lambda world, key, _other: world.cluster.remove(key),
+    "plant": lambda world, key, _other: world.plant(key, None),
+    "plant-claimed": lambda world, key, _other: world.plant(key, None, annotations={"meta.helm.sh/release-name": "x"}),
+    "copy": lambda world, key, other: world.plant(key, world.cluster.secrets.get(other)),
+    "recreate": lambda world, key, _other: world.plant(key, world.cluster.secrets.get(key)),
+}
+
+
+class Everything(RuleBasedStateMachine):
+    """All that may happen."""
+
+    def __init__(self) -> None:
+        """Begin with nothing written yet."""
+        super().__init__()
+        self.world = World()
+        self.daemon: Program | None = None
+        self._runs = 0
+
+    @initialize(drawn=st.lists(mappings(), max_size=4))
+    def configure(self, drawn: list[Drawn]) -> None:
+        for one in drawn:
+            self._map(one.mapping)
+
+    # The stores
+
+    @rule(what=st.sampled_from(["put", "put", "delete", "recreate", "lag"]), ref=_REFS, properties=_PROPERTIES)
+    def change_source(self, what: str, ref: RemoteRef, properties: tuple[str, ...]) -> None:
+        sources = self.world.sources
+        if what == "lag":
+            sources.lag(ref)
+        elif what == "delete":
+            sources.delete(ref)
+        else:
+            if what == "recreate":
+                sources.delete(ref)
+            sources.put(ref, properties)
+
+    @rule(
+        store=st.sampled_from(STORES),
+        fault=st.sampled_from([*sorted(FAULTS), "wiped", "hanging", "silent"]),
+        key=st.sampled_from([None, *OBJECTS]),
+    )
+    def break_store(self, store: str, fault: str, key: str | None) -> None:
+        sources = self.world.sources
+        if fault == "wiped":
+            sources.break_down(store, WIPED)
+        elif fault == "hanging":
+            sources.hang(store, key)
+        elif fault == "silent":
+            sources.leave_out(store, key or OBJECTS[0])
+        else:
+            sources.break_down(store, FAULTS[fault], key)
+
+    @precondition(lambda self: self.world.sources.faulty)
+    @rule()
+    def mend(self) -> None:
+        self.world.sources.mend()
+
+    # The cluster
+
+    @rule(meddle=meddling())
+    def meddle(self, meddle: Meddling) -> None:
+        meddle(self.world)
+
+    @rule(
+        what=st.sampled_from(["quota", "ending", "missing", "silent", "lose-inventory", "spoil-inventory"]),
+        quota=st.sampled_from([0, 1, 2]),
+        key=_KEYS,
+        all_of_it=_RARELY,
+    )
+    def trouble(self, *, what: str, quota: int, key: SecretKey, all_of_it: bool) -> None:
+        world, cluster = self.world, self.world.cluster
+        if what == "quota":
+            cluster.quota = quota
+        elif what == "ending":
+            cluster.terminating.add(key.namespace)
+        elif what == "missing":
+            world.drop_namespace(key.namespace)
+        elif what == "silent":
+            world.silent.add(None if all_of_it else key)
+        elif what == "lose-inventory":
+            world.lose_inventory()
+        else:
+            world.home.spoil_inventory()
+
+    @precondition(lambda self: self.world.in_trouble())
+    @rule()
+    def end_trouble(self) -> None:
+        self.world.calm()
+
+    # The configuration
+
+    @rule(drawn=mappings())
+    def add_mapping(self, drawn: Drawn) -> None:
+        self._map(drawn.mapping)
+
+    @rule(key=_KEYS)
+    def drop_mapping(self, key: SecretKey) -> None:
+        config = self.world.config
+        self.world.config = replace(config, mappings=tuple(one for one in config.mappings if one.key != key))
+
+    @rule(
+        key=_KEYS,
+        field=st.sampled_from(["suspend", "adopt", "merge", "when_source_gone", "when_mapping_gone", "replace"]),
+    )
+    def switch(self, key: SecretKey, field: str) -> None:
+        config = self.world.config
+        mapping = config.mapping(key)
+        if field == "replace":
+            self.world.config = replace(config, allow_replace=not config.allow_replace)
+        elif mapping is not None:
+            old = getattr(mapping, field)
+            new = not old if isinstance(old, bool) else {"keep": "delete", "delete": "keep"}[old]
+            self._map(replace(mapping, **{field: new}))  # type: ignore[arg-type]
+
+    # Time
+
+    @rule(seconds=st.sampled_from([1.0, 60.0, 700.0, 3700.0]))
+    def pass_time(self, seconds: float) -> None:
+        if self.daemon is None:
+            self.world.turns.now += seconds
+        else:
+            self.let_daemon_go_on(min(seconds, 700.0))
+
+    @rule(seconds=st.sampled_from([-90_000.0, -600.0, 600.0, 90_000.0]))
+    def jump(self, seconds: float) -> None:
+        self.world.offset += seconds
+
+    # Programs
+
+    @rule(prune=st.booleans(), allow=st.sampled_from([None, None, None, 2]))
+    def apply(self, *, prune: bool, allow: int | None) -> None:
+        self._run(self._new(prune=prune, allow_deletes=allow))
+
+    @rule(prune=st.booleans(), place=_PLACES, when=_WHEN)
+    def apply_and_crash(self, *, prune: bool, place: int, when: When) -> None:
+        self._run(self._new(prune=prune, crash=(place, when)))
+
+    @rule(prune=st.booleans(), place=_PLACES, meddle=meddling())
+    def apply_meddled_with(self, *, prune: bool, place: int, meddle: Meddling) -> None:
+        self._run(self._new(prune=prune, meanwhile={place: lambda: meddle(self.world)}))
+
+    @rule(lost=st.sets(_PLACES, min_size=1, max_size=3))
+    def apply_with_lost_answers(self, lost: set[int]) -> None:
+        self._run(self._new(lost=frozenset(lost)))
+
+    @rule(prune=st.booleans())
+    def diff_and_apply(self, *, prune: bool) -> None:
+        verdicts.dry_run_tells_what_apply_does(self.world, prune=prune)
+
+    @rule(seed=_SEEDS, prune=st.booleans())
+    def apply_twice_at_once(self, *, seed: int, prune: bool) -> None:
+        verdicts.two_at_once_are_as_one(self.world, seed, prune=prune)
+
+    @rule(seed=_SEEDS, place=_PLACES, when=_WHEN, prune=st.booleans(), meddle=meddling())
+    def apply_beside_one_that_crashes(
+        self,
+        *,
+        seed: int,
+        place: int,
+        when: When,
+        prune: bool,
+        meddle: Meddling,
+    ) -> None:
+        one = self._new(prune=prune, crash=(place, when))
+        other = self._new(meanwhile={place: lambda: meddle(self.world)})
+        with self.world.chosen_by(seed):
+            self.world.run((one, one.apply), (other, other.apply))
+        verdicts.ended(one)
+        verdicts.ended(other)
+
+    @precondition(lambda self: self.daemon is None)
+    @rule()
+    def start_daemon(self) -> None:
+        daemon = self._new(daemon=True)
+        self.world.run((daemon, daemon.start))
+        self.daemon = daemon if daemon.loop is not None else None
+
+    @precondition(lambda self: self.daemon is not None)
+    @rule(seconds=st.sampled_from([1.0, 70.0, 320.0, 700.0]))
+    def let_daemon_go_on(self, seconds: float) -> None:
+        daemon = self._daemon()
+        self.world.run((daemon, lambda: daemon.go_on(seconds)))
+        verdicts.daemon_is_well(daemon)
+
+    @precondition(lambda self: self.daemon is not None)
+    @rule(seed=_SEEDS, prune=st.booleans(), seconds=st.sampled_from([1.0, 320.0]), meddle=meddling(), place=_PLACES)
+    def apply_beside_daemon(
+        self,
+        *,
+        seed: int,
+        prune: bool,
+        seconds: float,
+        meddle: Meddling,
+        place: int,
+    ) -> None:
+        daemon = self._daemon()
+        other = self._new(prune=prune, meanwhile={place: lambda: meddle(self.world)})
+        with self.world.chosen_by(seed):
+            self.world.run((daemon, lambda: daemon.go_on(seconds)), (other, other.apply))
+        verdicts.daemon_is_well(daemon)
+
+    @precondition(lambda self: self.daemon is not None)
+    @rule(place=st.integers(1, 40), when=_WHEN)
+    def crash_daemon(self, place: int, when: When) -> None:
+        daemon = self._daemon()
+        daemon.crash = (len(daemon.calls) + place, when)
+        self.world.run((daemon, lambda: daemon.go_on(320.0)))
+        self.stop_daemon()
+
+    @precondition(lambda self: self.daemon is not None)
+    @rule()
+    def stop_daemon(self) -> None:
+        self.world.turns.kill(self._daemon())
+        self.daemon = None
+
+    # Twins
+
+    @rule(
+        what=st.sampled_from(["order", "store", "clock"]),
+        seed=_SEEDS,
+        store=st.sampled_from(STORES),
+        fault=st.sampled_from(["sealed", "denied", "hang"]),
+        daemon=_RARELY,
+    )
+    def compare_twins(self, *, what: str, seed: int, store: str, fault: str, daemon: bool) -> None:
+        if what == "order":
+            verdicts.order_does_not_matter(self.world, seed)
+        elif what == "store":
+            verdicts.stores_are_isolated(self.world, store, fault, daemon=daemon)
+        else:
+            verdicts.wall_clock_does_not_matter(self.world, seed * 2.0 - 2**16)
+
+    @rule()
+    def converges(self) -> None:
+        if self.daemon is not None:
+            self.stop_daemon()
+        verdicts.converges(self.world)
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        assert self.world.demands.broken == [], self.world.demands.broken
+
+    def teardown(self) -> None:
+        """End what still runs, so that its threads are free again."""
+        if self.daemon is not None:
+            self.stop_daemon()
+
+    def _map(self, mapping: SecretMapping) -> None:
+        config = self.world.config
+        others = tuple(other for other in config.mappings if other.key != mapping.key)
+        self.world.config = replace(config, mappings=(*others, mapping))
+
+    def _daemon(self) -> Program:
+        assert self.daemon is not None
+        return self.daemon
+
+    def _new(self, **told: object) -> Program:
+        self._runs += 1
+        return self.world.new(f"run {self._runs}", **told)
+
+    def _run(self, program: Program) -> None:
+        self.world.run((program, program.apply))
+        verdicts.ended(program)
