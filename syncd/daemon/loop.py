@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from syncd.daemon.calendar import Calendar
+from syncd.daemon.freshness import Freshness
 from syncd.daemon.log import Log
 from syncd.daemon.metrics import Metrics
 from syncd.daemon.passes import Passes, Work
@@ -103,6 +104,7 @@ class Loop:
         self._passes = Passes(work, metrics=metrics, stopped=stopped, clock=clock, wall=wall)
         self._report = StandingReport(log)
         self._retries = Retries()
+        self._freshness = Freshness(mapping.key for mapping in work.mappings)
         self._wake = threading.Event()
         self._arrived: deque[tuple[int, PassReport]] = deque()
         self._due: deque[SecretMapping] = deque()
@@ -158,6 +160,8 @@ class Loop:
             self._next_sweep = now + SWEEP
             self._begin((), self._passes.sweep)
         self._metrics.state(self._report.latest(), overdue=self._overdue(now))
+        oldest = self._freshness.oldest()
+        self._metrics.fresh(None if oldest is None else self._wall() - max(0.0, now - oldest))
         due = self._table.next_due()
         until = now + BEAT if due is None else min(due, now + BEAT)
         self._wait(self._wake, max(0.0, until - self._clock()))
@@ -230,6 +234,7 @@ class Loop:
                 self._progress.unseen.difference_update(change.key for change in report.plan.changes)
                 self._metrics.flapped(self._report.take(report, now=now))
                 self._metrics.passed(report, now=self._wall())
+                self._freshness.take(report, began=ended.began)
                 self._plan_again(ended.members, report, now)
             else:
                 self._report.take_sweep(report)

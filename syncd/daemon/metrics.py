@@ -48,6 +48,12 @@ class Metrics:
             "syncd_last_success_timestamp_seconds", "When a pass last ended without a failure.", registry=registry
         )
 
+        self._oldest = Gauge(
+            "syncd_oldest_success_timestamp_seconds",
+            "As of when the Secret that has waited longest is what its sources said; 0 while one never was.",
+            registry=registry,
+        )
+
     def passed(self, report: PassReport, *, now: float) -> None:
         """Count a pass that ended at `now`, in seconds since the epoch."""
         clean = report.clean()
@@ -80,6 +86,10 @@ class Metrics:
         for state, count in counts.items():
             self._secrets.labels(state).set(count)
         self._overdue.set(overdue)
+
+    def fresh(self, since: float | None) -> None:
+        """Set as of when, in seconds since the epoch, every Secret is what its sources said; None: one never was."""
+        self._oldest.set(0.0 if since is None else since)
 
     def text(self) -> bytes:
         """Render them in Prometheus' text format."""
