@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.daemon.timetable import JITTER, SPREAD, Timetable
+from syncd.daemon.timetable import JITTER, SPREAD, Timetable, finest_intervals
 from syncd.model.mapping import SecretKey, SecretMapping, Selection
 from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
@@ -115,3 +115,12 @@ def test_no_gap_between_two_reads_is_longer_than_the_interval_and_its_jitter(
             last[taken.key.name] = now
         now = next_due(table)
     assert set(last) == {m.key.name for m in mappings}
+
+
+def test_the_finest_interval_of_a_store_leaves_the_calendar_out() -> None:
+    mappings = [
+        mapping("a", "vault/x", interval=60.0),
+        mapping("b", "vault/y", "aws/z", interval=20.0),
+        mapping("c", "azure/w", interval=10.0, schedule="0 3 * * *"),
+    ]
+    assert finest_intervals(mappings) == {"vault": 20.0, "aws": 20.0}
