@@ -160,9 +160,10 @@ def test_a_login_that_vault_refuses_beside_a_far_date_is_the_clock(tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("date", [formatdate(time(), usegmt=True), "yesterday", ""], ids=["now", "word", "none"])
+@pytest.mark.parametrize("date", ["now", "yesterday", ""])
 def test_a_login_that_vault_refuses_beside_a_near_date_is_no_matter_of_the_clock(tmp_path: Path, date: str) -> None:
     vault = Vault()
+    date = formatdate(time(), usegmt=True) if date == "now" else date
     vault.replies[LOGIN] = said(400, "invalid role or secret ID", headers={"Date": date})
     with Wire(vault) as wire:
         failure = failed(ask(Bench(tmp_path, wire.address).with_approle(("role", "secret")), "x"))

@@ -279,7 +279,7 @@ def test_without_the_right_only_that_namespace_is_denied(kube: Kube) -> None:
         assert isinstance(found, ReadFailure)
         assert (found.cls, found.reason) == (FailureClass.DENIED, "permission-denied")
         assert theirs in found.message
-        assert "syncd permissions kubernetes" in found.message
+        assert "get, create, patch and delete on secrets" in found.message
         assert failure(limited.create(desired(theirs, "new", {"k": CANARY}), PERMIT)) == ("denied", "permission-denied")
         own = live(limited, SecretKey("default", mine, "app"))
         foreign = dataclasses.replace(own, key=SecretKey("default", theirs, "app"))
