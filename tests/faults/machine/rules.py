@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from syncd.model.mapping import DataSource, Extract, Literally, Policy, SecretKey, SecretMapping, Selection
 from syncd.model.position import Position
-from syncd.model.reference import RemoteRef
+from syncd.reconcile import refs_of
 from syncd.redact import SecretValue
 from tests.faults.machine import verdicts
 from tests.faults.machine.program import Program
@@ -62,9 +62,9 @@ class Drawn(NamedTuple):
 
 
 @st.composite
-def mappings(draw: st.DrawFn) -> Drawn:
+def mappings(draw: st.DrawFn, keys: st.SearchStrategy[SecretKey] = _KEYS) -> Drawn:
     """Draw one mapping of one of the Secrets."""
-    key = draw(_KEYS)
+    key = draw(keys)
     data, data_from = draw(_data())
     mapping = SecretMapping(
         id=draw(st.sampled_from([str(key), str(key), "renamed"])) if key == SECRETS[0] else str(key),
@@ -149,16 +149,21 @@ class Everything(RuleBasedStateMachine):
         self.daemon: Program | None = None
         self._runs = 0
 
-    @initialize(drawn=st.lists(mappings(), max_size=4))
-    def configure(self, drawn: list[Drawn]) -> None:
+    @initialize(drawn=st.tuples(*(mappings(st.just(key)) for key in SECRETS)))
+    def configure(self, drawn: tuple[Drawn, ...]) -> None:
         for one in drawn:
             self._map(one.mapping)
 
     # The stores
 
-    @rule(what=st.sampled_from(["put", "put", "delete", "recreate", "lag"]), ref=_REFS, properties=_PROPERTIES)
-    def change_source(self, what: str, ref: RemoteRef, properties: tuple[str, ...]) -> None:
-        sources = self.world.sources
+    @rule(
+        what=st.sampled_from(["put", "put", "delete", "delete", "recreate", "lag"]),
+        place=st.integers(0, 11),
+        properties=_PROPERTIES,
+    )
+    def change_source(self, what: str, place: int, properties: tuple[str, ...]) -> None:
+        sources, used = self.world.sources, refs_of(self.world.config.mappings) or REFS
+        ref = used[place % len(used)]
         if what == "lag":
             sources.lag(ref)
         elif what == "delete":
@@ -261,7 +266,7 @@ class Everything(RuleBasedStateMachine):
 
     # Programs
 
-    @rule(prune=st.booleans(), allow=st.sampled_from([None, None, None, 2]))
+    @rule(prune=st.booleans(), allow=st.sampled_from([None, None, 2]))
     def apply(self, *, prune: bool, allow: int | None) -> None:
         self._run(self._new(prune=prune, allow_deletes=allow))
 
@@ -310,7 +315,7 @@ class Everything(RuleBasedStateMachine):
         self.daemon = daemon if daemon.loop is not None else None
 
     @precondition(lambda self: self.daemon is not None)
-    @rule(seconds=st.sampled_from([1.0, 70.0, 320.0, 700.0]))
+    @rule(seconds=st.sampled_from([1.0, 70.0, 320.0, 1300.0]))
     def let_daemon_go_on(self, seconds: float) -> None:
         daemon = self._daemon()
         self.world.run((daemon, lambda: daemon.go_on(seconds)))

@@ -165,6 +165,8 @@ class World:
     def plant(self, key: SecretKey, like: LiveSecret | None, **changes: object) -> None:
         """Make a Secret by hand, in place of what stands there; like another one, marks and all."""
         self.cluster.remove(key)
+        if key.namespace in self.cluster.terminating or key.namespace not in (self.cluster.namespaces or ()):
+            return
         made = DesiredSecret(
             key,
             "Opaque",
