@@ -124,7 +124,7 @@ class Apply:
         shown = render_diff(preview, form="text", color=options.color and to_person, redact_keys=options.redact_keys)
         (sys.stdout if to_person else sys.stderr).write(shown)
         sys.stdout.flush()
-        sys.stderr.write("Apply these changes? Only `yes` is taken for one: ")
+        sys.stderr.write("Apply these changes? Only `yes` is taken as a yes: ")
         sys.stderr.flush()
         return sys.stdin.readline().strip() == "yes"
 

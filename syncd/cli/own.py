@@ -130,7 +130,7 @@ class _Resign:
                 tell(f"syncd: {change.message}")
 
     def _confirmed(self, count: int) -> bool:
-        sys.stderr.write(f"Sign these {count} Secret(s) anew? Only `yes` is taken for one: ")
+        sys.stderr.write(f"Sign these {count} Secret(s) anew? Only `yes` is taken as a yes: ")
         sys.stderr.flush()
         return sys.stdin.readline().strip() == "yes"
 
