@@ -7,7 +7,6 @@ from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
 from tests.faults.machine.patches import one_at_a_time
 from tests.faults.machine.program import Config, Program
-from tests.faults.machine.sources import WIPED
 from tests.faults.machine.world import SECRETS, World
 
 
@@ -37,7 +36,7 @@ def test_a_wiped_store_takes_no_optional_key_away(world: World) -> None:
     """I-CAP: nothing leaves on the word of a store that is suspect, not even one key an hour."""
     world.config = Config(tuple(pair(key) for key in SECRETS))
     applied(world)
-    world.sources.break_down("t", WIPED)
+    world.sources.break_down("t", "wiped")
     for _ in range(6):
         program = applied(world)
         assert program.plan is not None

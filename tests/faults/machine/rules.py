@@ -16,7 +16,7 @@ from syncd.reconcile import refs_of
 from syncd.redact import SecretValue
 from tests.faults.machine import verdicts
 from tests.faults.machine.program import Program
-from tests.faults.machine.sources import FAULTS, OBJECTS, REFS, STORES, WIPED
+from tests.faults.machine.sources import FAULTS, OBJECTS, REFS, STORES
 from tests.faults.machine.world import SECRETS, World
 
 Meddling = Callable[[World], None]
@@ -175,19 +175,17 @@ class Everything(RuleBasedStateMachine):
 
     @rule(
         store=st.sampled_from(STORES),
-        fault=st.sampled_from([*sorted(FAULTS), "wiped", "hanging", "silent"]),
+        fault=st.sampled_from([*sorted(FAULTS), "hanging", "silent"]),
         key=st.sampled_from([None, *OBJECTS]),
     )
     def break_store(self, store: str, fault: str, key: str | None) -> None:
         sources = self.world.sources
-        if fault == "wiped":
-            sources.break_down(store, WIPED)
-        elif fault == "hanging":
+        if fault == "hanging":
             sources.hang(store, key)
         elif fault == "silent":
             sources.leave_out(store, key or OBJECTS[0])
         else:
-            sources.break_down(store, FAULTS[fault], key)
+            sources.break_down(store, fault, None if fault == "wiped" else key)
 
     @precondition(lambda self: self.world.sources.faulty)
     @rule()

@@ -29,8 +29,10 @@ FAULTS: Final = {
     "sealed": Failure(FailureClass.UNAVAILABLE, "sealed", "the store is sealed", scope="store"),
     "malformed": Failure(FailureClass.MALFORMED, "not-json", "the answer is not JSON", transient=False),
     "stale-login": Failure(FailureClass.DENIED, "login-expired", "the login is stale", stale_credential=True),
+    "wiped": Failure(FailureClass.ABSENT, "not-found", "there is no such object", transient=False),
 }
-WIPED: Final = Failure(FailureClass.ABSENT, "not-found", "there is no such object", transient=False)
+_OF_THE_STORE: Final = frozenset({"throttled", "sealed", "stale-login"})
+"""What a store says of itself, and never of one object alone."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,9 @@ class Sources:
             stored.current = str(len(stored.versions) - 1)
             self.faulty = True
 
-    def break_down(self, store: str, fault: Failure, key: str | None = None) -> None:
+    def break_down(self, store: str, fault: str, key: str | None = None) -> None:
         """Answer every request for an object, or for any, with a failure, until `mend`."""
-        self.stores[store].break_down(fault, key)
+        self.stores[store].break_down(FAULTS[fault], None if fault in _OF_THE_STORE else key)
         self.faulty = True
 
     def hang(self, store: str, key: str | None) -> None:

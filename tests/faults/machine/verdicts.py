@@ -11,7 +11,7 @@ from syncd.model.secret import LiveSecret
 from syncd.report import render_diff
 from tests.faults.machine.demands import HOUR, claimed, managed
 from tests.faults.machine.program import Program
-from tests.faults.machine.sources import FAULTS, expected
+from tests.faults.machine.sources import expected
 from tests.faults.machine.world import World, chance
 
 _RUN: Final = 60.0
@@ -108,7 +108,7 @@ def stores_are_isolated(world: World, store: str, fault: str, *, daemon: bool) -
     if fault == "hang":
         ill.sources.hang(store, None)
     else:
-        ill.sources.break_down(store, FAULTS[fault])
+        ill.sources.break_down(store, fault)
     programs = []
     for twin in (well, ill):
         program = twin.new("twin", daemon=daemon)
