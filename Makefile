@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint types contracts package manifests bench servers schema clean
+.PHONY: help quickstart test lint types contracts package manifests bench servers schema soak clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -25,6 +25,9 @@ test: $(READY) ## all tests, against the real servers, and the catalogue of faul
 	$(BIN)/python -m tests.servers.kube_build
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 	$(BIN)/python -m tests.faults.check
+
+soak: $(READY) ## 20,000 schedules of faults, crashes and foreign writers; SYNCD_SCHEDULES=N for another number
+	SYNCD_SCHEDULES=$${SYNCD_SCHEDULES:-20000} $(BIN)/pytest -n $(JOBS) --dist worksteal -p no:cacheprovider tests/faults/test_invariants.py
 
 lint: $(READY) ## ruff, formatting, YAML
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The catalogue of faults: which rows there are, what accounts for each, and what is wrong with the list."""
+"""The catalogue of faults, and the list of invariants: which rows there are, what accounts for each, what is wrong."""
 
 import ast
 import tomllib
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,26 @@ E odd values, F names, G configuration, H the API server, I ownership, J process
 ROWS: Final = tuple(f"{section}{number + 1}" for section, count in SECTIONS.items() for number in range(count))
 
 Outcome = Literal["passed", "skipped", "failed"]
+
+
+class Listing(NamedTuple):
+    """A list of what must be accounted for."""
+
+    title: str
+    file: str
+    rows: tuple[str, ...]
+
+
+CATALOGUE: Final = Listing("catalogue", LIST, ROWS)
+INVARIANTS: Final = Listing(
+    "invariants",
+    "tests/faults/invariants.toml",
+    (
+        "I-OWN", "I-GOOD", "I-ATOM", "I-DEL", "I-CAP", "I-LEAK", "I-IDEM", "I-CONV", "I-CRASH", "I-TWO", "I-ORDER",
+        "I-ISO", "I-TEN", "I-PREC", "I-DRY", "I-RATE", "I-COST", "I-MONO", "I-BYTE", "I-NAME", "I-TIME", "I-PARSE",
+        "I-LIVE", "I-FRESH", "I-META", "I-RELOAD",
+    ),
+)  # fmt: skip
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
@@ -57,30 +77,33 @@ class Catalogue:
 
     rows: Mapping[str, Row]
     problems: tuple[str, ...]
+    listing: Listing = CATALOGUE
 
     def count(self) -> str:
         """Say in one line how many rows are accounted for, and by what."""
         kinds = [row.kind() for row in self.rows.values()]
         tested, documented, to_come = (kinds.count(kind) for kind in ("tests", "document", "part"))
         return (
-            f"catalogue: {tested + documented + to_come} of {len(ROWS)} rows accounted for, {tested} tested, "
+            f"{self.listing.title}: {tested + documented + to_come} of {len(self.listing.rows)} rows accounted for, "
+            f"{tested} tested, "
             f"{documented} by document, {to_come} of parts to come"
         )
 
 
-def read(root: Path) -> Catalogue:
-    """Read the list of the repository at `root`, with all that can be said about it without running a test."""
+def read(root: Path, listing: Listing = CATALOGUE) -> Catalogue:
+    """Read a list of the repository at `root`, with all that can be said about it without running a test."""
     try:
-        rows = msgspec.convert(tomllib.loads((root / LIST).read_text("utf-8")), dict[str, Row])
+        rows = msgspec.convert(tomllib.loads((root / listing.file).read_text("utf-8")), dict[str, Row])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        return Catalogue({}, (f"{LIST}: {error}",))
-    problems = [f"row {row} is missing" for row in ROWS if row not in rows]
-    problems += [f"row {row} is none of the catalogue" for row in rows if row not in ROWS]
-    known = [row for row in rows if row in ROWS]
-    problems += [f"row {row} stands before {after}" for row, after in _out_of_order(known)]
+        return Catalogue({}, (f"{listing.file}: {error}",), listing)
+    wanted = listing.rows
+    problems = [f"row {row} is missing" for row in wanted if row not in rows]
+    problems += [f"row {row} is none of the {listing.title}" for row in rows if row not in wanted]
+    known = [row for row in rows if row in wanted]
+    problems += [f"row {row} stands before {after}" for row, after in _out_of_order(known, wanted)]
     for name, row in rows.items():
         problems += [f"row {name}: {problem}" for problem in _row_problems(row, root)]
-    return Catalogue(rows, tuple(problems))
+    return Catalogue(rows, tuple(problems), listing)
 
 
 def run_problems(catalogue: Catalogue, outcomes: Mapping[str, Outcome], *, skips_count: bool) -> tuple[str, ...]:
@@ -101,8 +124,8 @@ def plain(node_id: str) -> str:
     return node_id.partition("[")[0]
 
 
-def _out_of_order(known: list[str]) -> list[tuple[str, str]]:
-    return [(row, after) for row, after in pairwise(known) if ROWS.index(row) > ROWS.index(after)]
+def _out_of_order(known: list[str], wanted: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(row, after) for row, after in pairwise(known) if wanted.index(row) > wanted.index(after)]
 
 
 def _row_problems(row: Row, root: Path) -> list[str]:

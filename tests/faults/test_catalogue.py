@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.catalogue import LIST, ROWS, Outcome, read, run_problems
+from tests.faults.catalogue import INVARIANTS, LIST, ROWS, Outcome, read, run_problems
 from tests.faults.recorder import Recorder
 
 _ROOT = Path(__file__).parents[2]
@@ -32,6 +32,12 @@ def repository(tmp_path: Path) -> Repository:
 def test_what_the_catalogue_names_is_there() -> None:
     wrong = [problem for problem in read(_ROOT).problems if not problem.endswith("is missing")]
     assert wrong == []
+
+
+def test_every_invariant_is_accounted_for() -> None:
+    invariants = read(_ROOT, INVARIANTS)
+    assert invariants.problems == ()
+    assert invariants.count().startswith("invariants: 26 of 26 rows accounted for, 24 tested, ")
 
 
 @pytest.mark.parametrize(
