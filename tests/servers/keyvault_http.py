@@ -2,12 +2,10 @@
 
 import json
 import ssl
-import threading
 import time
 from dataclasses import asdict, dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socket import SHUT_RDWR, socket
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,6 +13,7 @@ from tests.servers import keyvault_answers as answers
 from tests.servers.keyvault_answers import Answer, document
 from tests.servers.keyvault_faults import Fault, twisted
 from tests.servers.keyvault_tokens import TokenError
+from tests.servers.listening import Listening
 
 if TYPE_CHECKING:
     from tests.servers.keyvault_service import Service
@@ -44,19 +43,13 @@ class Logged:
     """The status answered; 0 when the connection was broken instead."""
 
 
-class Listener(ThreadingHTTPServer):
+class Listener(Listening):
     """A threaded TLS server that can be stopped with connections open."""
-
-    daemon_threads = True
-    # Pool clients open many connections at once; the default of 5 makes them retry the handshake.
-    request_queue_size = 128
 
     def __init__(self, service: "Service", port: int, certificate: Path) -> None:
         """Listen on loopback; port 0 takes a free one."""
         self.service = service
-        self.stopping = threading.Event()
-        self._open: set[socket] = set()
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(port, Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         # The handshake belongs to the connection's thread: a client that never speaks must not block the others.
@@ -66,32 +59,6 @@ class Listener(ThreadingHTTPServer):
     def origin(self) -> str:
         """The address clients are given."""
         return f"https://127.0.0.1:{self.server_port}"
-
-    def process_request(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
-        """Remember the connection, so that `stop` can end it."""
-        if isinstance(request, socket):
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: socket | tuple[bytes, socket]) -> None:
-        """Forget the connection."""
-        if isinstance(request, socket):
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Stay silent: clients that hang up or refuse the certificate are what many tests are about."""
-
-    def stop(self) -> None:
-        """Stop listening and end what is open, hanging requests included."""
-        self.stopping.set()
-        self.shutdown()
-        for connection in list(self._open):
-            try:
-                connection.shutdown(SHUT_RDWR)
-            except OSError:
-                continue
-        self.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

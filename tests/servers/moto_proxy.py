@@ -11,13 +11,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import SHUT_RDWR, socket
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import Client
 
+from tests.servers.listening import Listening
 from tests.servers.moto_faults import WIRE, Fault, Faults
 
 CONTROL_PATH = "/-/orders"
@@ -114,45 +114,14 @@ class Service:
             return len(self._log) if order == "mark" else [tuple(e) for e in self._log[int(str(arguments["since"])) :]]
 
 
-class Listener(ThreadingHTTPServer):
+class Listener(Listening):
     """Listens on a free port of 127.0.0.1."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, service: Service, control_key: str) -> None:
         """Bind; `serve_forever` answers."""
-        super().__init__(("127.0.0.1", 0), Handler)
         self.service = service
         self.control_key = control_key
-        self.stopping = threading.Event()
-        self._open: set[socket] = set()
-
-    def process_request(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
-        """Remember the connection, so that `stop` can end it."""
-        if isinstance(request, socket):
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: socket | tuple[bytes, socket]) -> None:
-        """Forget the connection."""
-        if isinstance(request, socket):
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Stay silent: clients that hang up are what some tests are about."""
-
-    def stop(self) -> None:
-        """Stop listening and end what is open, hanging requests included."""
-        self.stopping.set()
-        self.shutdown()
-        for connection in list(self._open):
-            try:
-                connection.shutdown(SHUT_RDWR)
-            except OSError:
-                continue
-        self.server_close()
+        super().__init__(0, Handler)
 
 
 class Handler(BaseHTTPRequestHandler):
