@@ -2,22 +2,28 @@
 
 import argparse
 import importlib
+import sys
 
 NAMES = ("startup", "config", "apply")
 
 
-def main() -> None:
-    """Run them in turn."""
+def main() -> int:
+    """Run them in turn; exit code 1 where one misses its target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     names = parser.parse_args().names or NAMES
     for unknown in set(names) - set(NAMES):
         parser.error(f"there is no benchmark {unknown}; choose from {', '.join(NAMES)}")
+    missed = []
     for name in names:
         benchmark = importlib.import_module(f"tests.bench.bench_{name}")
         print(f"\n{name}: {str(benchmark.__doc__).partition(chr(10))[0]}", flush=True)
-        benchmark.main()
+        if benchmark.main():
+            missed.append(name)
+    if missed:
+        print(f"\nmissed: {', '.join(missed)}")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -24,6 +24,10 @@ from syncd.model.store import StoreSettings
 
 MAPPINGS = 10_000
 ROUNDS = 3
+MOST_CPU = 0.25
+"""The share of CSafeLoader's CPU that syncd may take."""
+MOST_PEAK = 0.5
+"""The share of its peak memory."""
 KEYS = ("username", "password", "host", "port", "ca.crt")
 
 
@@ -131,19 +135,21 @@ def compare(count: int = MAPPINGS, rounds: int = ROUNDS) -> dict[str, Figures]:
     return {what: Figures(*map(min, zip(*found, strict=True))) for what, found in runs.items()}
 
 
-def main() -> None:
-    """Print the table."""
+def main() -> int:
+    """Print the table; exit code 1 where the CPU or the peak misses its share."""
     found = compare()
     for what, figures in found.items():
         print(
             f"{what:12} {figures.seconds:6.2f} s CPU {figures.peak:7.0f} MiB peak {figures.added:7.0f} MiB of it added"
         )
-    shares = (ours / theirs for ours, theirs in zip(found["syncd"], found["CSafeLoader"], strict=True))
+    shares = tuple(ours / theirs for ours, theirs in zip(found["syncd"], found["CSafeLoader"], strict=True))
     print("share        {:6.2f}       {:7.2f}          {:7.2f}".format(*shares))
+    print(f"{'target':12} {MOST_CPU:6.2f}       {MOST_PEAK:7.2f}")
+    return 0 if shares[0] <= MOST_CPU and shares[1] <= MOST_PEAK else 1
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
         measure(sys.argv[1], Path(sys.argv[2]))
     else:
-        main()
+        sys.exit(main())

@@ -53,12 +53,13 @@ for name in ("botocore", "boto3", "azure", "azure.core.pipeline.policies.http_lo
 
 def prepare(world: World) -> tuple[list[bytes], list[dict[str, object]]]:
     """Put canaries everywhere; give all that must not be seen, and the mappings."""
-    vault, text, azure, local = canary(), canary(), canary(), canary()
+    vault, text, azure, local, broken = (canary() for _ in range(5))
+    inside = canary(), canary()
     binary = canary().encode() + b"\x00\xff"
     world.openbao.put(world.mount, "app", {"password": vault, "other": "x"})
-    world.openbao.put(world.mount, "malformed", {"json": f'{{"broken": "{canary()}'})
+    world.openbao.put(world.mount, "malformed", {"json": f'{{"broken": "{broken}'})
     world.moto.put(f"l/{world.tag}/text", text)
-    world.moto.put(f"l/{world.tag}/json", json.dumps({"a": canary(), "b": [canary()]}))
+    world.moto.put(f"l/{world.tag}/json", json.dumps({"a": inside[0], "b": [inside[1]]}))
     world.moto.put(f"l/{world.tag}/binary", binary)
     world.keyvault.put(f"l-{world.tag}", azure)
     (world.folder / "values.yaml").write_text(f"local: {json.dumps(local)}\n")
@@ -83,7 +84,7 @@ def prepare(world: World) -> tuple[list[bytes], list[dict[str, object]]]:
             ".dockerconfigjson": {"store": "vault", "key": "app", "property": "password"}}},
         {"name": "no-key", "dataFrom": [{"store": "vault", "key": "malformed", "property": "json"}]},
     ]  # fmt: skip
-    secret = [vault.encode(), text.encode(), azure.encode(), local.encode(), binary]
+    secret = [value.encode() for value in (vault, text, azure, local, broken, *inside)] + [binary]
     secret += [(world.folder / name).read_bytes().strip() for name in ("secret-id", "aws-secret", "azure-secret")]
     return secret, mappings
 
@@ -141,6 +142,7 @@ def test_no_output_of_any_command_holds_a_value_or_a_credential(world: World) ->
     for form in ("text", "unified", "json", "markdown"):
         scan("diff", "--format", form)
     scan("apply", "--yes", "--format", "json")
+    scan("own", "--resign", "--yes")
     with world.daemon("--log-level", "debug") as daemon:
         daemon.until_ready()
         for path in ("/livez", "/readyz", "/metrics"):

@@ -419,6 +419,20 @@ def test_no_value_is_in_any_form(form: Literal["text", "unified", "json", "markd
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_a_diff_is_the_same_whatever_the_values_are(form: Literal["text", "unified", "json", "markdown"]) -> None:
+    """I-LEAK: nothing of a value, its length and its hash included."""
+
+    def shown(before: bytes, after: bytes) -> str:
+        desired = DesiredSecret(DB, "Opaque", {"password": SecretValue(after)}, {}, {})
+        live = LiveSecret(DB, "u", "1", "Opaque", {"password": SecretValue(before)}, {}, {})
+        change = Change(DB, Action.UPDATE, "drift", keys=KeyChanges(changed=("password",)), desired=desired, live=live)
+        return render_diff(plan(change), form=form, color=True)
+
+    assert "password" in shown(b"a", b"b")
+    assert shown(b"a", b"b") == shown(b"x" * 1000, CANARY.encode())
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_redacted_keys_are_named_by_count_and_nowhere_else(
     form: Literal["text", "unified", "json", "markdown"],
 ) -> None:
