@@ -44,3 +44,23 @@ def test_a_wiped_store_takes_no_optional_key_away(world: World) -> None:
         assert all("store t answers absent" in change.message for change in program.plan.changes)
         world.turns.now += 3700
     assert all("word" in live.data for live in world.cluster.secrets.values())
+
+
+def test_a_store_that_lags_takes_no_secret_back_to_an_older_version(world: World) -> None:
+    """I-MONO: chance rarely writes a second version, and then has the store answer with the first."""
+    key, ref = SECRETS[0], RemoteRef("s", "x")
+    data = (("user", Selection(ref, "p")),)
+    world.config = Config((SecretMapping(str(key), key, Position("f", 1, 1), "Opaque", data=data),))
+    applied(world)
+    world.sources.put(ref, ("p", "q"))
+    applied(world)
+    newest = world.state()
+    world.sources.lag(ref)
+    (change,) = applied(world).plan.changes  # type: ignore[union-attr]
+    assert (change.action.value, change.reason) == ("unreadable", "source-stale")
+    assert world.state() == newest
+    assert world.demands.broken == []
+    world.sources.delete(ref)
+    world.sources.put(ref, ("p", "q"))
+    applied(world)
+    assert world.state() != newest, "an object made anew is taken, though its count began anew"
