@@ -22,7 +22,7 @@ from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import needs_read
 from syncd.plan.orphans import owned_entry
 from syncd.plan.planner import make_plan
-from syncd.plan.removal import removal_candidates
+from syncd.plan.removal import gone_sources, removal_candidates
 from syncd.target.seam import Owned, TargetReader
 
 
@@ -188,12 +188,14 @@ def in_doubt(seen: Seen) -> tuple[SecretMapping, ...]:
 def second_look(seen: Seen, gateway: Gateway) -> Seen:
     """Read the sources of what would be removed once more: a single not-found answer is no proof.
 
-    The caller waits between the looks. What answers otherwise this time is simply not removed in this run.
+    The caller waits between the looks. What answers otherwise this time is simply not removed in this run; both looks
+    must miss the same source.
     """
     again = in_doubt(seen)
+    before = gone_sources(seen.wanted)
     outcomes = gateway.read(refs_of(again)).outcomes(refs_of(again))
-    confirmed = removal_candidates((mapping, _built(mapping, outcomes)) for mapping in again)
-    return replace(seen, confirmed_absent=confirmed)
+    now = gone_sources((mapping, _built(mapping, outcomes)) for mapping in again)
+    return replace(seen, confirmed_absent=frozenset(key for key, refs in now.items() if refs & before[key]))
 
 
 def _built(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome]) -> Built:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from syncd.model.mapping import SecretKey, SecretMapping
+from syncd.model.reference import RemoteRef
 from syncd.model.secret import Built
-from syncd.plan.removal import removal_candidates
+from syncd.plan.removal import gone_sources
 
 LEAST: Final = 600.0
 """Seconds that a source or a mapping must have been gone before its Secret goes."""
@@ -28,24 +29,29 @@ class Absences:
         """Start with nothing gone. `clock` is monotonic: steps of the wall clock hasten nothing."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._sources: dict[SecretKey, _Absence] = {}
+        self._sources: dict[SecretKey, dict[RemoteRef, _Absence]] = {}
         self._mappings: dict[SecretKey, float] = {}
 
     def of_sources(self, wanted: Iterable[tuple[SecretMapping, Built]]) -> frozenset[SecretKey]:
         """Take in how the sources of a pass answered; give the Secrets whose source has been gone for long enough.
 
-        Any other answer between starts the count anew: a value, and a failure that tells nothing as well.
+        Any other answer between starts the count anew: a value, and a failure that tells nothing as well. Each source
+        is counted for itself, so that one which comes back as another goes starts no removal.
         """
         asked = tuple(wanted)
-        absent = removal_candidates(asked)
+        absent = gone_sources(asked)
         now = self._clock()
         with self._lock:
             for mapping, _ in asked:
+                known = self._sources.pop(mapping.key, {})
                 if mapping.key in absent:
-                    self._sources.setdefault(mapping.key, _Absence(now)).answers += 1
-                else:
-                    self._sources.pop(mapping.key, None)
-            return frozenset(key for key in absent if self._for_long(self._sources[key], now))
+                    counted = {ref: known.get(ref) or _Absence(now) for ref in absent[mapping.key]}
+                    for absence in counted.values():
+                        absence.answers += 1
+                    self._sources[mapping.key] = counted
+            return frozenset(
+                key for key in absent if any(self._for_long(each, now) for each in self._sources[key].values())
+            )
 
     def of_mappings(self, gone: Iterable[SecretKey]) -> frozenset[SecretKey]:
         """Take in which Secrets no mapping wants; give those of which that has been so for long enough."""

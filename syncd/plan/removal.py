@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges
-from syncd.model.reference import FailureClass
+from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Built, LiveSecret, Refusal
 from syncd.plan.differences import released
 from syncd.plan.instance import Instance
@@ -27,7 +27,16 @@ def removal_candidates(wanted: Iterable[tuple[SecretMapping, Built]]) -> frozens
 
     A diff makes no second look and hands them to `make_plan` as confirmed right away.
     """
-    return frozenset(mapping.key for mapping, built in wanted if isinstance(built, Refusal) and gone(mapping, built))
+    return frozenset(gone_sources(wanted))
+
+
+def gone_sources(wanted: Iterable[tuple[SecretMapping, Built]]) -> dict[SecretKey, frozenset[RemoteRef]]:
+    """Tell which sources those are, of each such Secret: one that is absent says nothing about another."""
+    return {
+        mapping.key: frozenset(built.absent)
+        for mapping, built in wanted
+        if isinstance(built, Refusal) and gone(mapping, built)
+    }
 
 
 def gone(mapping: SecretMapping, refusal: Refusal) -> bool:

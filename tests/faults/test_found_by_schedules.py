@@ -64,3 +64,48 @@ def test_a_store_that_lags_takes_no_secret_back_to_an_older_version(world: World
     world.sources.put(ref, ("p", "q"))
     applied(world)
     assert world.state() != newest, "an object made anew is taken, though its count began anew"
+
+
+def swap(world: World, gone: RemoteRef, back: RemoteRef) -> None:
+    """Let one source go in the moment in which another comes back."""
+    world.sources.put(back, ("p", "q"))
+    world.sources.delete(gone)
+
+
+def two_sources(world: World) -> tuple[RemoteRef, RemoteRef]:
+    """Write Secrets of which one has two sources, the second of them gone by now, in a store that is believed."""
+    x, y = RemoteRef("s", "x"), RemoteRef("s", "y")
+    data = (("user", Selection(x, "p")), ("word", Selection(y, "q")))
+    fields = {"origin": Position("f", 1, 1), "type": "Opaque", "when_source_gone": "delete"}
+    both = SecretMapping("a", SECRETS[0], data=data, **fields)  # type: ignore[arg-type]
+    world.config = Config((both, pair(SECRETS[1])))
+    applied(world)
+    world.sources.delete(y)
+    return x, y
+
+
+def test_a_source_that_went_just_now_does_not_inherit_the_absence_of_another(world: World) -> None:
+    """I-DEL, in the daemon: three answers in a row are about one source."""
+    x, y = two_sources(world)
+    daemon = world.new("daemon", daemon=True)
+    world.run((daemon, daemon.start))
+    world.run((daemon, lambda: daemon.go_on(590.0)))
+    swap(world, gone=x, back=y)
+    world.run((daemon, lambda: daemon.go_on(320.0)))
+    assert SECRETS[0] in world.cluster.secrets
+    world.run((daemon, lambda: daemon.go_on(700.0)))
+    world.turns.kill(daemon)
+    assert SECRETS[0] not in world.cluster.secrets
+    assert world.demands.broken == []
+
+
+def test_both_looks_of_a_pruning_apply_must_miss_the_same_source(world: World) -> None:
+    """I-DEL."""
+    x, y = two_sources(world)
+    first_run = applied(world, prune=False)
+    second_look = len(first_run.calls) + 1
+    applied(world, prune=True, meanwhile={second_look: lambda: swap(world, gone=x, back=y)})
+    assert SECRETS[0] in world.cluster.secrets
+    applied(world, prune=True)
+    assert SECRETS[0] not in world.cluster.secrets
+    assert world.demands.broken == []
