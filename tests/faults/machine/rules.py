@@ -375,11 +375,11 @@ class Everything(RuleBasedStateMachine):
         else:
             verdicts.wall_clock_does_not_matter(self.world, seed * 2.0 - 2**16)
 
-    @rule()
-    def converges(self) -> None:
+    @rule(by_daemon=_RARELY)
+    def converges(self, *, by_daemon: bool) -> None:
         if self.daemon is not None:
             self.stop_daemon()
-        verdicts.converges(self.world)
+        (verdicts.daemon_converges if by_daemon else verdicts.converges)(self.world)
 
     @invariant()
     def nothing_is_broken(self) -> None:

@@ -176,6 +176,33 @@ def converges(world: World) -> None:
     assert shown[0] == shown[1], f"I-IDEM: the plans differ: {shown}"
 
 
+def daemon_converges(world: World) -> None:
+    """Demand that once nothing is wrong any more, a daemon makes all as it should be, and is then quiet.
+
+    It is given some hours: what takes keys away is let through once an hour for each store.
+    """
+    world.sources.mend()
+    world.calm()
+    world.set_clock_right()
+    before = dict(world.cluster.secrets)
+    daemon = world.new("calm daemon", daemon=True)
+    world.run((daemon, daemon.start))
+    if daemon.loop is None:
+        assert world.cluster.secrets == before, "a refused daemon wrote"
+        return
+    for _ in range(5):
+        world.run((daemon, lambda: daemon.go_on(3700.0)))
+        daemon_is_well(daemon)
+    for mapping in world.config.mappings:
+        absent = [selection for selection in mapping.selections() if selection.ref not in world.sources.current]
+        if not absent or (mapping.when_source_gone == "keep" and not absent[0].optional):  # else the guards decide
+            _as_it_should_be(world, mapping, before.get(mapping.key))
+    calls = len(world.cluster.writes()), world.home.writes()
+    world.run((daemon, lambda: daemon.go_on(1300.0)))
+    assert calls == (len(world.cluster.writes()), world.home.writes()), f"I-IDEM: {daemon.calls[-20:]}"
+    world.turns.kill(daemon)
+
+
 def _as_it_should_be(world: World, mapping: SecretMapping, before: LiveSecret | None) -> None:
     key, live = mapping.key, world.cluster.secrets.get(mapping.key)
     paused = mapping.suspend or (live is not None and live.annotations.get(_SUSPEND) == "true")

@@ -128,6 +128,10 @@ class World:
         found = reader.inventory(key) if isinstance(key, InstanceKey) else None
         return found if isinstance(found, Inventory) else Inventory()
 
+    def set_clock_right(self) -> None:
+        """Set the wall clock, if it was set back, to where nothing that was counted lies ahead of it."""
+        self.offset += max([0.0, *(removal.at - self.wall() for removal in self.inventory().removals)])
+
     # Trouble with the cluster
 
     def in_trouble(self) -> bool:
