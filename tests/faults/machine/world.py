@@ -13,7 +13,7 @@ from syncd.model.secret import DesiredSecret, LiveSecret, ReadFailure, WriteFail
 from syncd.redact import SecretValue
 from syncd.testing.home_objects import HomeObjects, ObjectsHomeReader
 from syncd.testing.memory_target import Asked, Cluster
-from tests.faults.machine.demands import HOUR, Demands
+from tests.faults.machine.demands import Demands
 from tests.faults.machine.program import Config, Program
 from tests.faults.machine.sources import Sources
 from tests.faults.machine.turns import Turns
@@ -128,15 +128,9 @@ class World:
         found = reader.inventory(key) if isinstance(key, InstanceKey) else None
         return found if isinstance(found, Inventory) else Inventory()
 
-    def step_clock(self, seconds: float) -> None:
-        """Have the wall clock jump. What it makes an hour old is forgotten for good by the next who writes."""
-        self.offset += seconds
-        removals, now = self.demands.removals, self.wall()
-        removals[:] = [removal for removal in removals if removal.wall > now - HOUR]
-
     def set_clock_right(self) -> None:
         """Set the wall clock, if it was set back, to where nothing that was counted lies ahead of it."""
-        self.step_clock(max([0.0, *(removal.at - self.wall() for removal in self.inventory().removals)]))
+        self.offset += max([0.0, *(removal.at - self.wall() for removal in self.inventory().removals)])
 
     # Trouble with the cluster
 
