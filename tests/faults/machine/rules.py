@@ -319,14 +319,6 @@ class Everything(RuleBasedStateMachine):
         self.world.run((daemon, lambda: daemon.go_on(seconds)))
         verdicts.daemon_is_well(daemon)
 
-    @rule(place=st.integers(0, 11), seconds=st.sampled_from([320.0, 700.0, 1300.0]))
-    def source_goes_under_daemon(self, place: int, seconds: float) -> None:
-        if self.daemon is None:
-            self.start_daemon()
-        self.change_source("delete", place, ())
-        if self.daemon is not None:
-            self.let_daemon_go_on(seconds)
-
     @precondition(lambda self: self.daemon is not None)
     @rule(seed=_SEEDS, prune=st.booleans(), seconds=st.sampled_from([1.0, 320.0]), meddle=meddling(), place=_PLACES)
     def apply_beside_daemon(
@@ -375,11 +367,11 @@ class Everything(RuleBasedStateMachine):
         else:
             verdicts.wall_clock_does_not_matter(self.world, seed * 2.0 - 2**16)
 
-    @rule(by_daemon=_RARELY)
-    def converges(self, *, by_daemon: bool) -> None:
+    @rule()
+    def converges(self) -> None:
         if self.daemon is not None:
             self.stop_daemon()
-        (verdicts.daemon_converges if by_daemon else verdicts.converges)(self.world)
+        verdicts.converges(self.world)
 
     @invariant()
     def nothing_is_broken(self) -> None:

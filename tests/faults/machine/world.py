@@ -5,13 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from syncd.keys import InstanceKey
-from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey
 from syncd.model.reference import FailureClass
 from syncd.model.secret import DesiredSecret, LiveSecret, ReadFailure, WriteFailure
 from syncd.redact import SecretValue
-from syncd.testing.home_objects import HomeObjects, ObjectsHomeReader
+from syncd.testing.home_objects import HomeObjects
 from syncd.testing.memory_target import Asked, Cluster
 from tests.faults.machine.demands import Demands
 from tests.faults.machine.program import Config, Program
@@ -47,7 +45,6 @@ class World:
         self.demands = Demands(self)
         self._programs: list[Program] = []
         self._numbers = 0
-        self._looks = 0
         self._somebody_else = False
         self._wire()
 
@@ -56,9 +53,8 @@ class World:
         self.cluster.answer = self._answer
 
     def wall(self) -> float:
-        """Give the wall clock, in seconds since the epoch; as a real one, never the same twice while it goes on."""
-        self._looks += 1
-        return self.turns.now + self.offset + self._looks * 1e-6
+        """Give the wall clock, in seconds since the epoch."""
+        return self.turns.now + self.offset
 
     def draw_number(self) -> int:
         """Give a number that no other key is made of."""
@@ -103,7 +99,7 @@ class World:
         turns = Turns(start=self.turns.now)
         other = World(turns, self.cluster.copy(), self.home.copy(), self.config, self.offset, set(self.silent))
         other.sources = self.sources.copy(turns)
-        other._numbers, other._looks = self._numbers, self._looks
+        other._numbers = self._numbers
         other.demands.signed, other.demands.removals = set(self.demands.signed), list(self.demands.removals)
         return other
 
@@ -120,17 +116,6 @@ class World:
             )
             for key, live in self.cluster.secrets.items()
         }
-
-    def inventory(self) -> Inventory:
-        """Read what the inventory holds; nothing where it cannot be believed."""
-        reader = ObjectsHomeReader(self.home)
-        key = reader.key()
-        found = reader.inventory(key) if isinstance(key, InstanceKey) else None
-        return found if isinstance(found, Inventory) else Inventory()
-
-    def set_clock_right(self) -> None:
-        """Set the wall clock, if it was set back, to where nothing that was counted lies ahead of it."""
-        self.offset += max([0.0, *(removal.at - self.wall() for removal in self.inventory().removals)])
 
     # Trouble with the cluster
 
