@@ -1,6 +1,8 @@
 """What all tests share: the real servers, one of each kind for the whole run, and no ambient identity."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,26 @@ def _nothing_ambient(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
         if name.startswith(_AMBIENT_PREFIXES) or name in _AMBIENT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    """Give back what a test changed of the process's loggers: the product pins them, and tests undo that on purpose."""
+    names: list[str | None] = [None, *logging.root.manager.loggerDict]
+    loggers = {name: logging.getLogger(name) for name in names}
+    before = {
+        name: (logger.level, logger.propagate, [*logger.handlers], [*logger.filters])
+        for name, logger in loggers.items()
+    }
+    last = logging.lastResort
+    yield
+    for name in (None, *logging.root.manager.loggerDict):
+        logger = logging.getLogger(name)
+        level, propagate, handlers, filters = before.get(name, (logging.NOTSET, True, [], []))
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers[:], logger.filters[:] = handlers, filters
+    logging.lastResort = last
 
 
 @pytest.fixture(scope="session")

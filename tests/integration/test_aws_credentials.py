@@ -274,7 +274,7 @@ def test_no_output_holds_a_value_a_key_or_the_services_words(
     said = []
     for _ in range(2):  # the first time imports the SDK, after which somebody switches its debugging on
         for name in ("", *(n for n in logging.root.manager.loggerDict if n.startswith(("boto", "urllib3")))):
-            logging.getLogger(name).setLevel(logging.DEBUG)
+            caplog.set_level(logging.DEBUG, name)
         said.append(repr(read(provider, refs)))
         said.append(repr([read_one(provider, ref) for ref in refs]))
     said.append(repr(provider))
