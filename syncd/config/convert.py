@@ -153,11 +153,19 @@ def _explain_fields(tree: dict[str, Tree], info: shapes.StructType, also: tuple[
             yield Problem((name,), "unknown field", f"did you mean {meant}?" if meant else _listing(fields, also))
     for name, field in fields.items():
         if field.required and name not in tree:
-            yield Problem((name,), "missing")
+            yield Problem((name,), "missing", _holding(field.type))
 
 
-def _listing(fields: Iterable[str], also: Iterable[str]) -> str:
-    return "known here: " + ", ".join((*fields, *also))
+def _holding(info: shapes.Type) -> str:
+    """Say what a field that is missing would hold, where that is a mapping; nothing else needs saying."""
+    for member in _members(info):
+        if isinstance(member, shapes.StructType):
+            return _listing((field.encode_name for field in member.fields), (), "a mapping of")
+    return ""
+
+
+def _listing(fields: Iterable[str], also: Iterable[str], lead: str = "known here:") -> str:
+    return f"{lead} " + ", ".join((*fields, *also))
 
 
 def _members(info: shapes.Type) -> tuple[shapes.Type, ...]:

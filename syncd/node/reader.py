@@ -89,7 +89,10 @@ def _syntax(data: bytes, error: YAMLError) -> tuple[int, int, Problem]:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
         if mark is not None:
-            return mark.line + 1, mark.column + 1, Problem((), f"not well-formed YAML: {what}")
+            lines = data.decode("utf-8", "replace").split("\n")[mark.line : mark.line + 1]
+            tab = any(line[mark.column : mark.column + 1] == "\t" for line in lines)
+            hint = "YAML is indented with spaces, never with tabs" if tab else ""
+            return mark.line + 1, mark.column + 1, Problem((), f"not well-formed YAML: {what}", hint)
     return 1, 1, Problem((), "not well-formed YAML")
 
 

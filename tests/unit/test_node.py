@@ -106,6 +106,15 @@ def test_what_is_not_plain_yaml_is_refused_with_its_place(source: str | bytes, e
     assert problems(source) == expected
 
 
+@pytest.mark.parametrize(("source", "hint"), [("ä: 1\nb:\n\t- c\n", "tabs"), ("ä: 'b\tc\n", "")])
+def test_a_tab_that_indents_is_named(source: str, hint: str) -> None:
+    with pytest.raises(SyntaxProblem) as refused:
+        read(source.encode(), limit=LIMIT)
+    (_, _, problem) = refused.value.problems[0]
+    assert hint in problem.hint
+    assert bool(problem.hint) == bool(hint)
+
+
 def test_every_problem_before_the_end_is_told() -> None:
     found = problems("a: &x 1\na: 2\nb: !t 3\nc: [\n")
     assert [line.split(":")[0] for line in found] == ["1", "2", "3", "5"]
