@@ -7,9 +7,10 @@ from syncd.build.json_text import Flaw, spelled
 from syncd.build.remarks import remarks
 from syncd.build.rules import bad_key, broken_rule
 from syncd.build.select import Answers, Fault, extract, select, shown
-from syncd.model.mapping import Extract, Literally, SecretMapping, Selection
+from syncd.model.mapping import SecretMapping
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.secret import Built, Content, Refusal, SourceVersion
+from syncd.model.selection import Extract, Literally, Selection
 from syncd.redact import SecretValue
 
 _SEVERITY: Final[Mapping[FailureClass, int]] = {
@@ -52,7 +53,8 @@ class _Build:
 
     def made(self) -> Built:
         for entry in self._mapping.data_from:
-            self._extract(entry)
+            if isinstance(entry, Extract):
+                self._extract(entry)
         for key, source in self._mapping.data:
             fault = bad_key(key)
             if fault is not None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from syncd.build.json_text import Flaw, JsonValue, cut, parts, read, spelled
-from syncd.model.mapping import Decode, Selection
 from syncd.model.reference import FailureClass, Fetched, RemoteRef
+from syncd.model.selection import Decode, Selection
 
 
 class Fault(NamedTuple):

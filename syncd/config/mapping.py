@@ -21,8 +21,9 @@ from syncd.config.names import (
 from syncd.config.placement import Places, namespace_of, target_of
 from syncd.config.references import TOLD, Catalogue, DataShape, ExtractShape, Report, extract, source
 from syncd.config.timing import interval_of, schedule_of
-from syncd.model.mapping import DataSource, Extract, Manager, Policy, SecretKey, SecretMapping
+from syncd.model.mapping import Manager, Policy, SecretKey, SecretMapping
 from syncd.model.position import Position
+from syncd.model.selection import DataSource, Extract
 from syncd.node import Problem, Text, text
 
 

@@ -6,8 +6,8 @@ from typing import ClassVar, Final
 
 from syncd.config.convert import NotYet, Shape, always
 from syncd.config.names import has_control, nearest
-from syncd.model.mapping import DataSource, Decode, Extract, Literally, Selection
 from syncd.model.reference import RemoteRef
+from syncd.model.selection import DataSource, Decode, Extract, Literally, Selection
 from syncd.node import Path, Problem, Text, text
 
 LONGEST_KEY: Final = 2_048

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from syncd.model.position import Position
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Query
+from syncd.model.selection import DataSource, Entry, Extract, Finding, Lease, Selection
+from syncd.model.shaping import NO_CHECKS, Builder, Checks, Template, sources_of
 
-Decode = Literal["none", "base64", "base64url", "hex"]
 Policy = Literal["keep", "delete"]
 Manager = Literal["helm", "argocd", "flux", "eso", "vso", "cert-manager", "sealed-secrets", "secrets-store-csi"]
 """What else makes Secrets, as `adopt: {from: […]}` names it."""
@@ -25,39 +26,6 @@ class SecretKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Literally:
-    """A text that is not secret and stands in the file."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """One value: an object in a store, and which part of it."""
-
-    ref: RemoteRef
-    property: str | None = None
-    """A top-level key of that exact name first, then a dotted path; None for the whole value."""
-    query: str | None = None
-    """A JMESPath expression over the value as JSON."""
-    decode: Decode = "none"
-    optional: bool = False
-    """An absent source or property leaves the key out; a denied or unusable one still fails the Secret."""
-
-
-DataSource = Selection | Literally
-
-
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """Every key of a JSON object becomes a key of the Secret."""
-
-    selection: Selection
-    overrides: bool = False
-    """May this entry replace keys of an earlier one? Otherwise a clash is an error."""
-
-
-@dataclass(frozen=True, slots=True)
 class SecretMapping:
     """One Secret and where its keys come from. Not `Mapping`, which is typing's word."""
 
@@ -69,7 +37,11 @@ class SecretMapping:
     type: str
     """Full Kubernetes type name."""
     data: tuple[tuple[str, DataSource], ...] = ()
-    data_from: tuple[Extract, ...] = ()
+    data_from: tuple[Entry, ...] = ()
+    builder: Builder | None = None
+    """What makes the keys of a typed Secret; `data` and `dataFrom` may add others."""
+    template: Template | None = None
+    checks: Checks = NO_CHECKS
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     tenant: str = ""
@@ -92,9 +64,22 @@ class SecretMapping:
     when_mapping_gone: Policy = "keep"
 
     def selections(self) -> tuple[Selection, ...]:
-        """Every selection it makes, in the order of the file."""
-        direct = tuple(source for _, source in self.data if isinstance(source, Selection))
-        return direct + tuple(entry.selection for entry in self.data_from)
+        """Every selection it makes: of `data`, of the builder, of `dataFrom`. What a query finds comes on top."""
+        written = (*(source for _, source in self.data), *(() if self.builder is None else sources_of(self.builder)))
+        direct = tuple(source for source in written if isinstance(source, Selection))
+        return direct + tuple(entry.selection for entry in self.extracts())
+
+    def extracts(self) -> tuple[Extract, ...]:
+        """Give the entries of `dataFrom` that name an object, in the order of the file."""
+        return tuple(entry for entry in self.data_from if isinstance(entry, Extract))
+
+    def queries(self) -> tuple[Query, ...]:
+        """Give every query it makes, in the order of the file."""
+        return tuple(entry.query for entry in self.data_from if isinstance(entry, Finding))
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Give what it has issued for itself, in the order of the file."""
+        return tuple(entry for entry in self.data_from if isinstance(entry, Lease))
 
 
 @dataclass(frozen=True, slots=True)

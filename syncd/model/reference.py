@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 from syncd.redact import SecretValue
 
+Part = Literal["", "metadata"]
+
 
 class RemoteRef(NamedTuple):
     """One object in one store: what is read once, however many mappings want it.
@@ -21,11 +23,45 @@ class RemoteRef(NamedTuple):
     """The store's own word for a version; empty is the current one."""
     mount: str = ""
     """KV mount; empty for the other stores, and in a canonical Vault reference never empty."""
+    part: Part = ""
+    """Which part of the object: its value, or what the store keeps beside it (KV custom metadata, tags, expiry)."""
 
     def __str__(self) -> str:
         """Name it in a message: store, mount, key and version, never a value."""
         path = f"{self.mount}/{self.key}" if self.mount else self.key
-        return f"{self.store}:{path}@{self.version}" if self.version else f"{self.store}:{path}"
+        version = f"@{self.version}" if self.version else ""
+        return f"{self.store}:{path}{version}" + (f" ({self.part})" if self.part else "")
+
+
+class Query(NamedTuple):
+    """What is looked for in one store: every secret below a path whose name and tags fit."""
+
+    store: str
+    path: str = ""
+    """The beginning of the names, up to and with a separator; empty: everywhere that the login reaches."""
+    name: str = ""
+    """RE2 pattern, unanchored, over the name without `path`; empty: any."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Tags (KV: custom metadata) that a secret must bear, sorted by name."""
+    mount: str = ""
+    """KV mount; empty for the other stores, and in a canonical Vault query never empty."""
+
+    def __str__(self) -> str:
+        """Name it in a message."""
+        below = f"{self.mount}/{self.path}" if self.mount else self.path
+        name = f" named {self.name}" if self.name else ""
+        tags = "".join(f" {tag}={value}" for tag, value in self.tags)
+        return f"{self.store}: find {below or 'everything'}{name}{tags}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All that a query found: complete, since a page that fails makes the whole a Failure."""
+
+    refs: tuple[RemoteRef, ...]
+    """Canonical, sorted, each once; without those that are disabled or being deleted."""
+    skipped: int = 0
+    """How many of those there were."""
 
 
 class FailureClass(StrEnum):
@@ -84,3 +120,4 @@ class Failure:
 
 
 Outcome = Fetched | Failure
+Found = Listing | Failure

@@ -11,10 +11,11 @@ from syncd.daemon.loop import Loop, Work
 from syncd.daemon.metrics import Metrics
 from syncd.fetch.gateway import Gateway
 from syncd.keys import InstanceKey
-from syncd.model.mapping import SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
+from syncd.model.selection import Selection
 from syncd.plan.instance import Instance, Rules
 from syncd.reconcile import Standing, plan, refs_of, second_look, see
 from syncd.redact import SecretValue

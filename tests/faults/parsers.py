@@ -23,8 +23,9 @@ from syncd.config.schedule import crontab, is_time_zone
 from syncd.fetch.http import Answer
 from syncd.fetch.registry import Registry
 from syncd.keys import KEY_BYTES, InstanceKey
-from syncd.model.mapping import SecretKey, Selection
+from syncd.model.mapping import SecretKey
 from syncd.model.reference import Fetched, RemoteRef
+from syncd.model.selection import Selection
 from syncd.plan import marks
 from syncd.redact import SecretValue
 from syncd.target import kube_status, kube_wire

@@ -10,9 +10,9 @@ import pytest
 
 from syncd.daemon.timetable import JITTER, SPREAD, Timetable
 from syncd.fetch.gateway import Gateway
-from syncd.model.mapping import Selection
 from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, RemoteRef
+from syncd.model.selection import Selection
 from syncd.model.store import Store
 from syncd.reconcile import refs_of
 from syncd.target.bucket import Bucket

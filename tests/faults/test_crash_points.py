@@ -10,9 +10,10 @@ from typing import Literal
 
 import pytest
 
-from syncd.model.mapping import Extract, Literally, SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
+from syncd.model.selection import Extract, Literally, Selection
 from syncd.redact import SecretValue
 from tests.faults.machine.patches import one_at_a_time
 from tests.faults.machine.program import Config, Program

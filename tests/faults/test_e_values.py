@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from syncd.build import build
-from syncd.model.mapping import Extract, Literally, Selection
 from syncd.model.plan import Action
 from syncd.model.reference import Fetched, RemoteRef
 from syncd.model.secret import Content, DesiredSecret, LiveSecret
+from syncd.model.selection import Extract, Literally, Selection
 from syncd.redact import SecretValue
 from syncd.target.directory import DirectoryReader, DirectoryTarget
 from syncd.testing.memory_target import Granted

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from syncd.model.mapping import Extract, Literally, SecretMapping, Selection
+from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Action
 from syncd.model.reference import RemoteRef
 from syncd.model.secret import DesiredSecret, LiveSecret
+from syncd.model.selection import Extract, Literally, Selection
 from syncd.redact import SecretValue
 from syncd.target.directory import DirectoryReader, DirectoryTarget
 from syncd.testing.memory_target import Granted

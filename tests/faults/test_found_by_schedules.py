@@ -2,9 +2,10 @@
 
 import pytest
 
-from syncd.model.mapping import SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
+from syncd.model.selection import Selection
 from tests.faults.machine.patches import one_at_a_time
 from tests.faults.machine.program import Config, Program
 from tests.faults.machine.world import SECRETS, World

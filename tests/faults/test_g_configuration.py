@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from syncd.model.inventory import Entry, Inventory
-from syncd.model.mapping import Literally, SecretMapping, Selection
+from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Action, Plan
 from syncd.model.reference import RemoteRef
+from syncd.model.selection import Literally, Selection
 from syncd.reconcile import Standing, orphaned, plan, refs_of, see
 from syncd.testing.memory_target import Granted
 from syncd.writing import Writer

@@ -14,9 +14,10 @@ from typing import Literal
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from syncd.model.mapping import SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.reference import Failure, FailureClass, RemoteRef
 from syncd.model.secret import DesiredSecret, ReadFailure, WriteFailure
+from syncd.model.selection import Selection
 from syncd.plan.instance import Rules
 from syncd.testing.memory_target import Asked
 from tests.unit.daemon_rig import DOWN, START, DaemonRig, wants

@@ -7,9 +7,10 @@ from syncd.daemon.loop import Loop, Work
 from syncd.daemon.metrics import Metrics
 from syncd.fetch.gateway import Gateway
 from syncd.ledger import Ledger, open_ledger
-from syncd.model.mapping import SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, RemoteRef
+from syncd.model.selection import Selection
 from syncd.plan.instance import Instance, Rules
 from syncd.reconcile import Standing
 from syncd.testing.memory_home import MemoryHome, Shelf

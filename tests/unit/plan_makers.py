@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from syncd.keys import InstanceKey
-from syncd.model.mapping import SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Change
 from syncd.model.position import Position
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Content, DesiredSecret, LiveSecret, Missing, Refusal, SourceVersion
+from syncd.model.selection import Selection
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.planner import plan_one
 from syncd.redact import SecretValue

@@ -16,10 +16,11 @@ from syncd.config.settings import Configuration, Guards, KubernetesTarget
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.seam import Provider
 from syncd.model.inventory import Entry, Inventory
-from syncd.model.mapping import SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action
 from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
+from syncd.model.selection import Selection
 from syncd.model.store import Store
 from syncd.target.seam import Home, HomeFailure, Target
 from syncd.testing.memory_home import MemoryHome, Shelf

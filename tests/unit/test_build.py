@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncd.build import build
-from syncd.model.mapping import Decode, Extract, Literally, SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.secret import Built, Content, Refusal, SourceVersion
+from syncd.model.selection import Decode, Extract, Literally, Selection
 from syncd.redact import SecretValue
 
 DB = RemoteRef("vault", "payments/db", mount="secret")

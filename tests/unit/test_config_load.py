@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from syncd.config.files import ConfigurationError
 from syncd.config.load import load
 from syncd.config.settings import DirectoryTarget, KubernetesTarget
-from syncd.model.mapping import Extract, Literally, SecretKey, Selection
+from syncd.model.mapping import SecretKey
 from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
+from syncd.model.selection import Extract, Literally, Selection
 from syncd.model.store import Timeouts
 from tests.unit.shelf import HEAD, SPECS, loaded, mapping, told
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from syncd.model.inventory import Entry, Inventory, Removal
-from syncd.model.mapping import Literally, SecretKey, SecretMapping
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges, Plan
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import SourceVersion
+from syncd.model.selection import Literally
 from syncd.plan.guards import emptied, guard, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Rules
 from tests.unit.plan_makers import ME, SECRET, mapping

@@ -8,11 +8,12 @@ import pytest
 from syncd.fetch.gateway import Gateway
 from syncd.keys import InstanceKey
 from syncd.model.inventory import Entry, Inventory
-from syncd.model.mapping import SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Plan
 from syncd.model.position import Position
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Content, DesiredSecret, Live, Missing, Refusal
+from syncd.model.selection import Selection
 from syncd.plan.instance import Instance, Rules
 from syncd.reconcile import (
     Seen,

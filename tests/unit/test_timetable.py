@@ -4,13 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.daemon.timetable import JITTER, SPREAD, Timetable, finest_intervals
-from syncd.model.mapping import SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
+from syncd.model.selection import Selection
 
 
 def mapping(name: str, *refs: str, interval: float = 60.0, schedule: str | None = None) -> SecretMapping:
-    data = tuple((f"k{i}", Selection(RemoteRef(*ref.split("/")))) for i, ref in enumerate(refs))
+    named = (ref.split("/") for ref in refs)
+    data = tuple((f"k{i}", Selection(RemoteRef(store, key))) for i, (store, key) in enumerate(named))
     return SecretMapping(
         id=f"ns/{name}",
         key=SecretKey("default", "ns", name),

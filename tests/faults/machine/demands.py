@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
-from syncd.model.mapping import Extract, Literally, SecretKey, SecretMapping, Selection
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import DesiredSecret, LiveSecret
+from syncd.model.selection import Extract, Literally, Selection
 from syncd.testing.memory_target import Asked
 from tests.faults.machine.sources import read_back
 
@@ -195,7 +196,7 @@ class Demands:
                     self.fail("I-GOOD", f"{desired.key} has another literal at {name}")
             elif name in data or not source.optional:
                 self._value(program, desired.key, data.get(name, ""), source, numbers)
-        for entry in mapping.data_from:
+        for entry in mapping.extracts():
             named |= self._extracted(program, desired.key, data, entry, numbers)
         strangers = data.keys() - named
         kept = dict(beside.data) if beside is not None and mapping.merge else {}

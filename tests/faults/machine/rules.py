@@ -10,8 +10,9 @@ from typing import Final, Literal, NamedTuple
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from syncd.model.mapping import DataSource, Extract, Literally, Policy, SecretKey, SecretMapping, Selection
+from syncd.model.mapping import Policy, SecretKey, SecretMapping
 from syncd.model.position import Position
+from syncd.model.selection import DataSource, Extract, Literally, Selection
 from syncd.reconcile import refs_of
 from syncd.redact import SecretValue
 from tests.faults.machine import verdicts
@@ -57,7 +58,7 @@ class Drawn(NamedTuple):
         data = {name: s.text if isinstance(s, Literally) else f"{s.ref}#{s.property}" for name, s in one.data}
         flags = [flag for flag in ("suspend", "adopt", "merge", "immutable") if getattr(one, flag)]
         said = [one.id, one.type, *flags, f"source {one.when_source_gone}", f"mapping {one.when_mapping_gone}"]
-        whole = [str(entry.selection.ref) for entry in one.data_from]
+        whole = [str(entry.selection.ref) for entry in one.extracts()]
         return f"<{one.key}: {data or whole} {dict(one.labels)} {', '.join(said)}>"
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from syncd.model.mapping import Literally, SecretMapping
+from syncd.model.mapping import SecretMapping
 from syncd.model.reference import Failure, FailureClass, Fetched, RemoteRef
+from syncd.model.selection import Literally
 from syncd.testing.memory_provider import MemoryProvider
 from tests.faults.machine.turns import Turns
 
@@ -150,7 +151,7 @@ def read_back(value: str, puts: dict[int, Put]) -> tuple[Put, str] | None:
 def expected(mapping: SecretMapping, put_of: Callable[[RemoteRef], Put | None]) -> dict[str, str] | None:
     """Say what a Secret must hold where its sources are as `put_of` tells; None where it can hold nothing whole."""
     data: dict[str, str] = {}
-    for entry in mapping.data_from:
+    for entry in mapping.extracts():
         put = put_of(entry.selection.ref)
         if put is None or not put.properties:
             return None
