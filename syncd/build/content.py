@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from syncd.build.json_text import Flaw, spelled
 from syncd.build.remarks import remarks
 from syncd.build.rules import bad_key, broken_rule
 from syncd.build.select import Answers, Fault, extract, select, shown
+from syncd.json_text import Flaw, spelled
 from syncd.model.mapping import SecretMapping
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.secret import Built, Content, Refusal, SourceVersion

@@ -14,7 +14,7 @@ from typing import Any, Final
 import jmespath
 from jmespath import exceptions, functions, visitor
 
-from syncd.build.json_text import Flaw, JsonValue, Number, spelled
+from syncd.json_text import Flaw, JsonValue, Number, spelled
 
 MAX_EXPRESSION: Final = 2000
 """Characters of an expression."""

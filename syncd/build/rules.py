@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from syncd.build.json_text import read
 from syncd.build.select import Fault, shown
+from syncd.json_text import read
 from syncd.model.reference import FailureClass
 
 MAX_BYTES: Final = 1024 * 1024

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from syncd.build.json_text import Flaw, JsonValue, cut, parts, read, spelled
+from syncd.json_text import Flaw, JsonValue, cut, parts, read, spelled
 from syncd.model.reference import FailureClass, Fetched, RemoteRef
 from syncd.model.selection import Decode, Selection
 

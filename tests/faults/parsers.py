@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from syncd.build import json_text, query
+from syncd import json_text
+from syncd.build import query
 from syncd.build.select import Answers, extract, select
 from syncd.config import names
 from syncd.config.durations import number, seconds

@@ -1,0 +1,1 @@
+"""Texts made of a mapping's keys."""
