@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from syncd.model.reference import Outcome, RemoteRef
+from syncd.model.reference import Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings
 from syncd.node import Problem
 
@@ -62,6 +62,72 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Give back what was logged in for (revoke our own token, within 2 s) and close sockets. Never raises."""
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """Optional power of a provider: reads what the store keeps beside an object's value (`metadata: NAME`).
+
+    The gateway hands references with `part == "metadata"` to `describe` and never to `fetch`, with at most
+    `batch_size` of them, from the same threads and under the same duties (`Provider`). The loader hands them to
+    `canonical`, which keeps the part, and refuses a version where the store keeps one set for all versions. A type of
+    store without this power has no metadata: naming some is a mistake in the file.
+
+    An outcome is a Fetched whose value is one JSON object of names and texts, `structured=True`, `version=""` and
+    `created=None` (metadata changes without a new version). Names stand in it as the store keeps them. What is not
+    the user's own stands under a name with `$` in front, only where the store has it, and wins over a tag of that
+    name; times are RFC 3339 in UTC to the second, such as `2026-01-31T12:00:00Z`. An object without any metadata is
+    an empty object. Failures have the classes that a read of the value has: ABSENT only for an object that is gone.
+
+    | store | the user's own | `$` names | request, and what is so of it |
+    | --- | --- | --- | --- |
+    | Vault, KV 2 | `custom_metadata` | `$created`, `$updated` | GET MOUNT/metadata/KEY; of the object, so `version` is a Problem; a deleted current version changes nothing |
+    | Vault, KV 1 | - | - | a Problem where kvVersion: 1 stands, else Failure CONFIG `metadata-unsupported` |
+    | AWS | tags | `$created` CreatedDate, `$updated` LastChangedDate, `$description`, `$rotated` LastRotatedDate, `$nextRotation` NextRotationDate | DescribeSecret; of the secret, so `version` is a Problem; DeletedDate set: UNUSABLE; never LastAccessedDate, which each read changes |
+    | Key Vault | tags | `$created`, `$updated`, `$expires` exp, `$notBefore` nbf, `$contentType` | GET secrets/NAME/VERSION, its value dropped unread; `version` may be given; disabled: UNUSABLE, but one that is expired or not yet valid is described, so that `$expires` tells |
+    | file | - | - | has no such power |
+    """  # noqa: E501 — a table
+
+    def describe(self, refs: Sequence[RemoteRef], call: Call) -> Iterable[tuple[RemoteRef, Outcome]]:
+        """Read the metadata of each (canonical) reference."""
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """Optional power of a provider: finds secrets by path, name and tags (`find`).
+
+    `canonical_query` is pure and may be called before anything else, from the configuration loader. `find` is called
+    like `fetch`, from several threads, for one query at a time; its duties are those of `Provider.fetch`.
+
+    `find` gives a Listing only when it is complete: every page was read and was well-formed. A page that fails, is
+    left out or cannot be understood makes the whole a Failure, whatever came before it; so does a name that fits but
+    is no canonical reference (CONFIG `name-unsafe`), more pages than `discovery.MOST_PAGES` or more names than
+    `discovery.MOST_NAMES` (CONFIG `listing-too-long`). An empty Listing means that the store itself said that nothing
+    fits, in its own form and for a place that exists. No answer of a listing is ABSENT, and nothing is ever removed
+    because a listing, which may lag, does not hold it: only that is read which is found.
+
+    The refs of a Listing are canonical (`canonical` gives each back), of the query's store, without part and version,
+    sorted, each once; each `key` starts with the query's `path`, and the rest fits the query's `name`
+    (`discovery.fits_name`) and is not empty; each bears all `tags`. Left out and counted as `skipped`: what fits but
+    is disabled, or on its way to deletion, where the listing itself tells so.
+
+    | store | the path, canonical | how it is listed |
+    | --- | --- | --- |
+    | Vault | empty, or segments with a final `/`, which is added | LIST MOUNT/metadata/PATH (KV 1: MOUNT/PATH), folder by folder; tags: custom metadata, GET MOUNT/metadata/KEY for each name that fits (KV 2 only); deleted versions are found, and then read as UNUSABLE |
+    | AWS | empty, or a beginning of names that ends in one of `/_+=.@!-`, a `/` being added | ListSecrets, filters `name` (a prefix), `tag-key`, `tag-value`, all checked again on the answer (filters are case-blind and by words); paging to the end, InvalidNextToken begins anew; DeletedDate: skipped |
+    | Key Vault | empty, or a beginning of names in lower case with a final `-`, which is added | GET secrets, 25 a page, nextLink of the same vault only; disabled: skipped; secrets that back a certificate (`managed`) count like others |
+    | file | empty, or a beginning of names with a final `/`, which is added | a folder: files below it, no name that starts with `..`; a file: its keys; no tags |
+    """  # noqa: E501 — a table
+
+    def canonical_query(self, query: Query) -> Query | Problem:
+        """Give the one form of a query, defaults filled in, or why nothing can be looked for so.
+
+        A Problem's path starts at the entry of `dataFrom`, such as ("find", "path") or ("mount",). The name's pattern
+        was compiled before, and the tags are sorted; neither changes.
+        """
+
+    def find(self, query: Query, call: Call) -> Found:
+        """Find every secret that a (canonical) query asks for."""
 
 
 @dataclass(frozen=True, slots=True)
