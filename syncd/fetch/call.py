@@ -1,13 +1,25 @@
 """One fetch of a provider: what it is handed, and its answers made whole."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from syncd.fetch.seam import CallAborted, Provider
+from syncd.fetch import discovery
+from syncd.fetch.seam import CallAborted, Describes, Discovers, Provider
 from syncd.fetch.share import Share
-from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
+from syncd.model.reference import (
+    Answer,
+    Failure,
+    FailureClass,
+    Fetched,
+    Found,
+    Listing,
+    Outcome,
+    Query,
+    RemoteRef,
+    Wanted,
+)
 
 _LEAST_WAIT: Final = 0.001
 
@@ -18,6 +30,7 @@ class CallRecord:
 
     store: str
     references: int
+    """References and queries."""
     requests: int
     """Wire requests, logins included."""
     seconds: float
@@ -61,32 +74,75 @@ class StoreCall:
         return self.requests > 0 and not self.waiting
 
 
-def ask(provider: Provider, refs: Sequence[RemoteRef], call: StoreCall) -> dict[RemoteRef, Outcome]:
-    """Fetch, and give an outcome for each reference. Raises nothing, whatever the adapter does."""
-    wanted = set(refs)
-    answers: dict[RemoteRef, Outcome] = {}
+def ask(provider: Provider, wanted: Sequence[Wanted], call: StoreCall) -> dict[Wanted, Answer]:
+    """Fetch, describe and find, and give an answer for each. Raises nothing, whatever the adapter does."""
+    answers: dict[Wanted, Answer] = {}
     missing = Failure(FailureClass.UNAVAILABLE, "no-answer", "the store's answer left this reference out")
     try:
-        for ref, outcome in provider.fetch(refs, call):
-            if ref in wanted and ref not in answers:
-                told: object = outcome  # an adapter from elsewhere may give anything
-                answers[ref] = told if isinstance(told, Fetched | Failure) else _broken(provider, told)
+        for one, answer in _answered(provider, wanted, call):
+            if one not in answers:
+                answers[one] = answer
     except CallAborted:
         pass
     except BaseException as error:  # noqa: BLE001 — a worker thread outlives whatever an adapter or its SDK raises
-        missing = _broken(provider, error)
-    for ref in refs:
-        if ref not in answers:
-            answers[ref] = call.ending or missing
+        missing = _broken(provider, type(error).__name__)
+    for one in wanted:
+        if one not in answers:
+            answers[one] = call.ending or missing
     return answers
 
 
-def _broken(provider: Provider, what: object) -> Failure:
+def _answered(provider: Provider, wanted: Sequence[Wanted], call: StoreCall) -> Iterator[tuple[Wanted, Answer]]:
+    """Ask for each kind of what is wanted in the way that there is for it."""
+    refs = [one for one in wanted if isinstance(one, RemoteRef)]
+    values = [ref for ref in refs if not ref.part]
+    if values:
+        yield from _fetched(provider, values, provider.fetch(values, call))
+    parts = [ref for ref in refs if ref.part]
+    if parts and isinstance(provider, Describes):
+        yield from _fetched(provider, parts, provider.describe(parts, call))
+    elif parts:
+        message = "a store of this type keeps no metadata; leave `metadata` out"
+        yield from ((ref, _unsupported("metadata-unsupported", f"{ref}: {message}")) for ref in parts)
+    for query in wanted:
+        if isinstance(query, Query):
+            yield query, _found(provider, query, call)
+
+
+def _fetched(
+    provider: Provider, refs: Sequence[RemoteRef], outcomes: Iterable[tuple[RemoteRef, Outcome]]
+) -> Iterator[tuple[RemoteRef, Outcome]]:
+    asked = frozenset(refs)
+    for ref, outcome in outcomes:
+        if ref in asked:
+            told: object = outcome  # an adapter from elsewhere may give anything
+            yield ref, told if isinstance(told, Fetched | Failure) else _broken(provider, type(told).__name__)
+
+
+def _found(provider: Provider, query: Query, call: StoreCall) -> Found:
+    if not isinstance(provider, Discovers):
+        return _unsupported("find-unsupported", f"{query}: a store of this type cannot be searched; name each `key`")
+    found: object = provider.find(query, call)  # an adapter from elsewhere may give anything
+    if isinstance(found, Failure):
+        if found.cls is FailureClass.ABSENT:
+            return _broken(provider, "a listing that is absent")
+        return found
+    if not isinstance(found, Listing):
+        return _broken(provider, type(found).__name__)
+    flaw = discovery.flaw(query, found)
+    return _broken(provider, flaw) if flaw else found
+
+
+def _unsupported(reason: str, message: str) -> Failure:
+    return Failure(FailureClass.CONFIG, reason, message, transient=False)
+
+
+def _broken(provider: Provider, what: str) -> Failure:
     # The type's name is code; the text of a foreign error may quote a value.
-    message = f"the adapter {type(provider).__module__} failed unexpectedly ({type(what).__name__}); please report it"
+    message = f"the adapter {type(provider).__module__} failed unexpectedly ({what}); please report it"
     return Failure(FailureClass.UNAVAILABLE, "adapter-error", message, transient=False)
 
 
-def count_outcomes(answers: Mapping[RemoteRef, Outcome]) -> Mapping[str, int]:
+def count_outcomes(answers: Mapping[Wanted, Answer]) -> Mapping[str, int]:
     """Count by class."""
-    return Counter("ok" if isinstance(outcome, Fetched) else outcome.cls.value for outcome in answers.values())
+    return Counter(answer.cls.value if isinstance(answer, Failure) else "ok" for answer in answers.values())

@@ -18,11 +18,13 @@ from syncd.fetch.lane import Lane, Spawn
 from syncd.fetch.reading import Reading
 from syncd.fetch.seam import Provider
 from syncd.fetch.share import MakeCondition
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Query, RemoteRef, Wanted
 from syncd.model.store import Store
 
 PATIENCE: Final = 15.0
 """Seconds after which a read stops waiting for a store; what many requests need comes on top (`Lane.deadline`)."""
+FIND_PATIENCE: Final = 30.0
+"""Likewise for queries, which take as many requests as there are pages or folders."""
 CLOSE_PATIENCE: Final = 2.0
 """Seconds that closing all providers may take together."""
 
@@ -75,15 +77,22 @@ class Gateway:
         Each store is waited for `patience` seconds, longer where it is wanted for more requests than its limits
         let through at once (`Lane.deadline`).
         """
-        wanted: dict[str, dict[RemoteRef, None]] = {}
-        for ref in refs:
-            wanted.setdefault(ref.store, {})[ref] = None
+        return self._asked(refs, patience, one_by_one=False)
+
+    def find(self, queries: Iterable[Query], *, patience: float = FIND_PATIENCE) -> Reading:
+        """Start each distinct (canonical) query, in their order; returns at once. What is found is not read."""
+        return self._asked(queries, patience, one_by_one=True)
+
+    def _asked(self, what: Iterable[Wanted], patience: float, *, one_by_one: bool) -> Reading:
+        wanted: dict[str, dict[Wanted, None]] = {}
+        for one in what:
+            wanted.setdefault(one.store, {})[one] = None
         reading = Reading(self._clock, self._condition)
         shares = []
         for name, distinct in wanted.items():
             lane = self._lanes.get(name)
             deadline = 0.0 if lane is None else lane.deadline(len(distinct), patience)
-            share = reading.want(name, distinct, lane, deadline)
+            share = reading.want(name, distinct, lane, deadline, one_by_one=one_by_one)
             if lane is not None:
                 shares.append((lane, share))
         with self._lock:

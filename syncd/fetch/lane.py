@@ -18,7 +18,7 @@ from syncd.fetch.pacer import Logins, Pacer
 from syncd.fetch.retry import Sign, asked_to_wait, is_store_wide, is_timeout, next_try, not_answering, pause, sign
 from syncd.fetch.seam import Provider
 from syncd.fetch.share import Answers, Job, MakeCondition, Queue, Share
-from syncd.model.reference import Failure, Outcome, RemoteRef
+from syncd.model.reference import Answer, Failure, Wanted
 from syncd.model.store import Store
 
 PROBE_PATIENCE: Final = 1.0
@@ -208,7 +208,7 @@ class Lane:
 
     # Outcomes
 
-    def _settle(self, job: Job, call: StoreCall, answers: dict[RemoteRef, Outcome]) -> list[Delivery]:
+    def _settle(self, job: Job, call: StoreCall, answers: dict[Wanted, Answer]) -> list[Delivery]:
         """Decide what is final, what is tried again, and what it says about the store."""
         with self._lock:
             now = self._heard = self._clock()
@@ -228,7 +228,7 @@ class Lane:
             return deliveries
 
     def _judge(
-        self, job: Job, call: StoreCall, answers: dict[RemoteRef, Outcome], *, now: float, probing: bool
+        self, job: Job, call: StoreCall, answers: dict[Wanted, Answer], *, now: float, probing: bool
     ) -> list[Delivery]:
         failed = {ref: outcome for ref, outcome in answers.items() if isinstance(outcome, Failure)}
         stale = [ref for ref, failure in failed.items() if failure.stale_credential]
@@ -257,7 +257,7 @@ class Lane:
         return [(job.share, final), *flushed]
 
     def _meet_store_wide(
-        self, job: Job, answers: dict[RemoteRef, Outcome], wide: Failure, *, now: float, probing: bool
+        self, job: Job, answers: dict[Wanted, Answer], wide: Failure, *, now: float, probing: bool
     ) -> list[Delivery]:
         straggling = self._standing == "suspect" and not probing
         wait = next_try(wide, job.tries, self._random())
@@ -288,7 +288,7 @@ class Lane:
         self._probe = job.again(refs, due)
         return [(job.share, final)]
 
-    def _retry(self, job: Job, failed: dict[RemoteRef, Failure], now: float) -> Sequence[RemoteRef]:
+    def _retry(self, job: Job, failed: dict[Wanted, Failure], now: float) -> Sequence[Wanted]:
         chance = self._random()
         waits = {ref: wait for ref, f in failed.items() if (wait := next_try(f, job.tries, chance)) is not None}
         if not waits or job.share.ended or self._breaker.state(now) != "closed":

@@ -1,13 +1,26 @@
-"""The outcomes of one reading, as they come in: who waits for some of them is held up by no others."""
+"""The answers of one reading, as they come in: who waits for some of them is held up by no others."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from syncd.fetch.retry import Ending, given_up
 from syncd.fetch.share import Answers, MakeCondition, Share
-from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.reference import (
+    Answer,
+    Failure,
+    FailureClass,
+    Fetched,
+    Found,
+    Listing,
+    Outcome,
+    Query,
+    RemoteRef,
+    Wanted,
+)
 from syncd.model.report import StoreCost
+
+W = TypeVar("W", RemoteRef, Query)
 
 
 class ShareKeeper(Protocol):
@@ -28,23 +41,25 @@ class _Waiter:
 
 
 class Reading:
-    """What `Gateway.read` gives: each distinct reference once. Thread-safe. Holds the values until it is dropped."""
+    """What `Gateway.read` and `find` give: each distinct reference or query once. Thread-safe. Holds the values."""
 
     def __init__(self, clock: Callable[[], float], condition: MakeCondition) -> None:
         """Start with nothing wanted; the gateway adds the shares."""
         self._clock = clock
         self._condition = condition
         self._lock = threading.Lock()
-        self._done: dict[RemoteRef, Outcome] = {}
-        self._waiters: dict[RemoteRef, list[_Waiter]] = {}
-        self._wanted: dict[str, dict[RemoteRef, None]] = {}
+        self._done: dict[Wanted, Answer] = {}
+        self._waiters: dict[Wanted, list[_Waiter]] = {}
+        self._wanted: dict[str, dict[Wanted, None]] = {}
         self._left: dict[str, int] = {}
         self._shares: dict[str, Share] = {}
         self._lanes: dict[str, ShareKeeper] = {}
 
-    def want(self, store: str, refs: dict[RemoteRef, None], lane: ShareKeeper | None, deadline: float) -> Share:
+    def want(
+        self, store: str, refs: dict[Wanted, None], lane: ShareKeeper | None, deadline: float, *, one_by_one: bool
+    ) -> Share:
         """Note what is wanted of a store, in order; without a lane, the configuration knows no such store."""
-        share = Share(tuple(refs), deadline, self._deliver, self._condition)
+        share = Share(tuple(refs), deadline, self._deliver, self._condition, one_by_one=one_by_one)
         self._wanted[store], self._left[store], self._shares[store] = refs, len(refs), share
         if lane is None:
             unknown = f"the configuration has no store {store}"
@@ -59,13 +74,11 @@ class Reading:
 
         An outcome stays what it is once given. Raises KeyError for a reference that was not asked for.
         """
-        asked = tuple(dict.fromkeys(refs))
-        while True:
-            with self._lock:
-                overdue = self._wait(asked)
-                if not overdue:
-                    return {ref: self._done[ref] for ref in asked}
-            self._finish(overdue, "read-deadline")
+        return {ref: answer for ref, answer in self._answers(refs) if isinstance(answer, Fetched | Failure)}
+
+    def found(self, queries: Iterable[Query]) -> dict[Query, Found]:
+        """Wait for what queries find, as `outcomes` does for references."""
+        return {query: answer for query, answer in self._answers(queries) if isinstance(answer, Listing | Failure)}
 
     def costs(self) -> Mapping[str, StoreCost]:
         """Count, for each store, the wire requests so far, the distinct references wanted, and the failures."""
@@ -83,7 +96,16 @@ class Reading:
         """Give up what is not answered yet (UNAVAILABLE, `cancelled`). Waits for nobody."""
         self._finish(tuple(self._lanes), "cancelled")
 
-    def _wait(self, asked: tuple[RemoteRef, ...]) -> tuple[str, ...]:
+    def _answers(self, wanted: Iterable[W]) -> list[tuple[W, Answer]]:
+        asked = tuple(dict.fromkeys(wanted))
+        while True:
+            with self._lock:
+                overdue = self._wait(asked)
+                if not overdue:
+                    return [(one, self._done[one]) for one in asked]
+            self._finish(overdue, "read-deadline")
+
+    def _wait(self, asked: Sequence[Wanted]) -> tuple[str, ...]:
         """Wait, holding the lock; give the stores that are overdue, if any keeps `asked` waiting."""
         missing = [ref for ref in asked if ref not in self._done]
         if not missing:
@@ -104,10 +126,10 @@ class Reading:
             waiter.answered.wait(max(0.0, min(end for end in ends.values() if end > now) - now))
         return ()
 
-    def _has_open(self, store: str, missing: Iterable[RemoteRef]) -> bool:
+    def _has_open(self, store: str, missing: Iterable[Wanted]) -> bool:
         return any(ref.store == store and ref not in self._done for ref in missing)
 
-    def _forget(self, waiter: _Waiter, missing: Iterable[RemoteRef]) -> None:
+    def _forget(self, waiter: _Waiter, missing: Iterable[Wanted]) -> None:
         for ref in missing:
             waiters = self._waiters.get(ref)
             if waiters is not None:

@@ -6,7 +6,7 @@ The SDKs' own retries are off, so this is the only layer that repeats a read.
 from enum import Enum
 from typing import Final, Literal
 
-from syncd.model.reference import Failure, FailureClass, Outcome
+from syncd.model.reference import Answer, Failure, FailureClass
 
 MAX_TRIES: Final = 3
 """Of one reference in one reading; the next reading starts anew."""
@@ -30,7 +30,7 @@ class Sign(Enum):
     """Nothing either way: an error of this one object, or of ours."""
 
 
-def sign(outcome: Outcome) -> Sign:
+def sign(outcome: Answer) -> Sign:
     """Read an outcome as a sign of the store's health."""
     if not isinstance(outcome, Failure):
         return Sign.ALIVE

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
 
-from syncd.model.reference import Outcome, RemoteRef
+from syncd.model.reference import Answer, Wanted
 
-Answers = Mapping[RemoteRef, Outcome]
+Answers = Mapping[Wanted, Answer]
 
 
 class MakeCondition(Protocol):
@@ -21,16 +21,18 @@ class MakeCondition(Protocol):
 
 
 class Share:
-    """The references of one reading in one store, their deadline, and where the answers go."""
+    """The references or queries of one reading in one store, their deadline, and where the answers go."""
 
     def __init__(
         self,
-        refs: Sequence[RemoteRef],
+        refs: Sequence[Wanted],
         deadline: float,
         deliver: Callable[[Answers], None],
         condition: MakeCondition = threading.Condition,
+        *,
+        one_by_one: bool = False,
     ) -> None:
-        """Keep the (distinct) references in order."""
+        """Keep the (distinct) references in order. `one_by_one`: none goes together with another, as queries do not."""
         self.deadline = deadline
         """Monotonic seconds."""
         self.cancelled = threading.Event()
@@ -39,6 +41,7 @@ class Share:
         self.pacing = condition(threading.Lock())
         """Where its threads wait for their turn in the budget; notified when it ends."""
         self._refs = refs
+        self._one_by_one = one_by_one
         self._position = 0
         self._deliver: Callable[[Answers], None] | None = deliver
 
@@ -51,7 +54,15 @@ class Share:
         """Count the references that no fetch was given yet."""
         return len(self._refs) - self._position
 
-    def take(self, most: int) -> Sequence[RemoteRef]:
+    def jobs(self, batch_size: int) -> int:
+        """Count the fetches that these take."""
+        return self.left() if self._one_by_one else -(-self.left() // batch_size)
+
+    def take_job(self, batch_size: int) -> Sequence[Wanted]:
+        """Take the next references that go together."""
+        return self.take(1 if self._one_by_one else batch_size)
+
+    def take(self, most: int) -> Sequence[Wanted]:
         """Take the next references."""
         start = self._position
         self._position = min(start + most, len(self._refs))
@@ -82,7 +93,7 @@ class Job:
     """One fetch: references that go together."""
 
     share: Share
-    refs: Sequence[RemoteRef]
+    refs: Sequence[Wanted]
     tries: int = 1
     """Which try this is."""
     logged_in_anew: bool = False
@@ -91,7 +102,7 @@ class Job:
     counted: bool = False
     """True once the breaker knows that it hangs."""
 
-    def again(self, refs: Sequence[RemoteRef], due: float) -> "Job":
+    def again(self, refs: Sequence[Wanted], due: float) -> "Job":
         """Make the next try for some of its references."""
         return Job(self.share, refs, self.tries + 1, self.logged_in_anew, due)
 
@@ -121,7 +132,7 @@ class Queue:
                 return job
         while self._shares:
             share = self._shares[0]
-            if refs := share.take(batch_size):
+            if refs := share.take_job(batch_size):
                 if share.left():
                     self._shares.rotate(-1)
                 else:
@@ -136,7 +147,7 @@ class Queue:
         self._retries = [entry for entry in self._retries if entry[2].share is not share]
         heapq.heapify(self._retries)
 
-    def drain(self, until: float) -> list[tuple[Share, Sequence[RemoteRef]]]:
+    def drain(self, until: float) -> list[tuple[Share, Sequence[Wanted]]]:
         """Take out all that is waiting of shares whose deadline is not after `until`."""
         gone = [share for share in self._shares if share.deadline <= until]
         self._shares = deque(share for share in self._shares if share.deadline > until)
@@ -151,7 +162,7 @@ class Queue:
 
     def jobs(self, batch_size: int) -> int:
         """Count the jobs in it, due or not."""
-        return len(self._retries) + sum(-(-share.left() // batch_size) for share in self._shares)
+        return len(self._retries) + sum(share.jobs(batch_size) for share in self._shares)
 
     def ahead_of(self, wanted: int) -> int:
         """Count the references that go before the last of `wanted` new ones, turns being taken."""

@@ -121,3 +121,7 @@ class Failure:
 
 Outcome = Fetched | Failure
 Found = Listing | Failure
+Wanted = RemoteRef | Query
+"""What a store is asked for."""
+Answer = Fetched | Listing | Failure
+"""What comes of it: an Outcome to a reference, a Found to a query."""
