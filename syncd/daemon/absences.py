@@ -8,7 +8,7 @@ from typing import Final
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.reference import RemoteRef
 from syncd.model.secret import Built
-from syncd.plan.removal import gone_sources
+from syncd.plan.removal import enough, gone_sources
 
 LEAST: Final = 600.0
 """Seconds that a source or a mapping must have been gone before its Secret goes."""
@@ -50,7 +50,7 @@ class Absences:
                         absence.answers += 1
                     self._sources[mapping.key] = counted
             return frozenset(
-                key for key in absent if any(self._for_long(each, now) for each in self._sources[key].values())
+                mapping.key for mapping, built in asked if enough(built, self._long_gone(mapping.key, now))
             )
 
     def of_mappings(self, gone: Iterable[SecretKey]) -> frozenset[SecretKey]:
@@ -59,6 +59,10 @@ class Absences:
         with self._lock:
             self._mappings = {key: self._mappings.get(key, now) for key in gone}
             return frozenset(key for key, since in self._mappings.items() if now - since >= LEAST)
+
+    def _long_gone(self, key: SecretKey, now: float) -> frozenset[RemoteRef]:
+        absences = self._sources.get(key, {})
+        return frozenset(ref for ref, absence in absences.items() if self._for_long(absence, now))
 
     @staticmethod
     def _for_long(absence: _Absence, now: float) -> bool:

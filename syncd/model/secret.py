@@ -1,11 +1,12 @@
 """Secrets: as they should be, as they are, and what came of reading or writing one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from syncd.model.mapping import SecretKey
 from syncd.model.reference import FailureClass, RemoteRef
+from syncd.model.selection import Finding
 from syncd.redact import SecretValue
 
 
@@ -33,6 +34,8 @@ class Content:
     immutable: bool = False
     remarks: tuple[str, ...] = ()
     """Sentences for a person about what is odd and written all the same. No values."""
+    found: Mapping[Finding, tuple[str, ...]] = field(default_factory=dict)
+    """The keys that each `find` gave, sorted, whatever became of them; of one that found nothing none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ class Refusal:
     sources: tuple[SourceVersion, ...] = ()
     absent: tuple[RemoteRef, ...] = ()
     """The sources that answered ABSENT; removal is judged on them, and only when nothing else failed."""
+    otherwise: Content | None = None
+    """What the Secret becomes once all that is absent is confirmed, where that is not its removal: some keys of a
+    `find` that shrank leave it."""
 
 
 Built = Content | Refusal

@@ -13,6 +13,7 @@ from syncd.model.mapping import SecretMapping
 from syncd.model.plan import KeyChanges
 from syncd.model.reference import RemoteRef
 from syncd.model.secret import Content, DesiredSecret, LiveSecret, SourceVersion
+from syncd.plan.finds import found_keys
 from syncd.plan.instance import Instance
 from syncd.plan.marks import (
     INSTANCE,
@@ -83,7 +84,9 @@ def desired_secret(
     annotations[SCHEMA] = SCHEMA_VERSION
     annotations[MAPPING] = mapping_text(mapping.tenant, mapping.id)
     annotations[WHEN_MAPPING_GONE] = mapping.when_mapping_gone
-    annotations[MANAGED] = managed_text(content.data, content.labels, content.annotations, merge=mapping.merge)
+    annotations[MANAGED] = managed_text(
+        content.data, content.labels, content.annotations, merge=mapping.merge, found=found_keys(content)
+    )
     sources = sources_text(content.sources, instance.sources)
     if sources is not None:
         annotations[SOURCES] = sources
@@ -182,12 +185,19 @@ def _why_data(mark: Mark, content: Content, formerly: Mapping[str, str]) -> str:
         return "source-changed" if content.sources else "drift"
     recorded = _by_object(mark.sources, formerly)
     now = {source.ref: source for source in content.sources}
-    if recorded.keys() != now.keys():
+    if recorded.keys() != now.keys() and not _only_found(mark, content):
         return "mapping-changed"
     # A store without versions cannot say that nothing changed there.
-    if any(not source.version or _renewed(source, recorded[ref]) for ref, source in now.items()):
+    if any(not s.version or ref not in recorded or _renewed(s, recorded[ref]) for ref, s in now.items()):
         return "source-changed"
     return "mapping-changed" if mark.keys != content.data.keys() else "drift"
+
+
+def _only_found(mark: Mark, content: Content) -> bool:
+    """Tell whether the same finds found something else, and nothing that the mapping names has changed."""
+    now = found_keys(content)
+    before, after = (frozenset(key for keys in each.values() for key in keys) for each in (mark.found, now))
+    return bool(now) and mark.found.keys() == now.keys() and mark.keys - before == content.data.keys() - after
 
 
 def _renewed(source: SourceVersion, recorded: SourceVersion) -> bool:

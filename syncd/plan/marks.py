@@ -7,14 +7,15 @@ Written from a mapping and its content, read back from a live Secret. Whether a 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Literal, TypeVar
 
 import msgspec
 
 from syncd.keys import InstanceKey
 from syncd.model.mapping import Policy, SecretKey
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Part, RemoteRef
 from syncd.model.secret import SourceVersion
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -47,6 +48,7 @@ class _Managed(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
     merge: bool = False
+    found: dict[str, tuple[str, ...]] = {}
 
 
 class _Source(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,6 +58,7 @@ class _Source(msgspec.Struct, frozen=True, omit_defaults=True):
     pin: str = ""
     version: str = ""
     created: float | None = None
+    part: Part = ""
 
 
 class _Count(msgspec.Struct, frozen=True):
@@ -79,6 +82,8 @@ class Mark:
     """None where they are not recorded in full."""
     stores: frozenset[str] = frozenset()
     """Names of the stores it was made from, as far as recorded."""
+    found: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The keys that each `find` gave, by its fingerprint (`syncd.plan.finds`)."""
 
     @property
     def tenant(self) -> str:
@@ -91,9 +96,16 @@ def mapping_text(tenant: str, mapping_id: str) -> str:
     return f"{tenant}/{mapping_id}"
 
 
-def managed_text(keys: Iterable[str], labels: Iterable[str], annotations: Iterable[str], *, merge: bool) -> str:
-    """Write the names of what is ours as compact JSON, sorted."""
-    managed = _Managed(tuple(sorted(keys)), tuple(sorted(labels)), tuple(sorted(annotations)), merge)
+def managed_text(
+    keys: Iterable[str],
+    labels: Iterable[str],
+    annotations: Iterable[str],
+    *,
+    merge: bool,
+    found: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> str:
+    """Write the names of what is ours as compact JSON, sorted; `found` are the keys that finds gave."""
+    managed = _Managed(tuple(sorted(keys)), tuple(sorted(labels)), tuple(sorted(annotations)), merge, dict(found))
     return msgspec.json.encode(managed).decode()
 
 
@@ -105,7 +117,10 @@ def sources_text(sources: Iterable[SourceVersion], detail: Literal["full", "stor
     if detail == "store":
         told = [_Source(store) for store in sorted({source.ref.store for source in listed})]
     else:
-        told = [_Source(s.ref.store, s.ref.mount, s.ref.key, s.ref.version, s.version, s.created) for s in listed]
+        told = [
+            _Source(s.ref.store, s.ref.mount, s.ref.key, s.ref.version, s.version, s.created, s.ref.part)
+            for s in listed
+        ]
     text = msgspec.json.encode(told)
     if len(text) > _SOURCES_LIMIT:
         text = msgspec.json.encode(_Count(len(told)))
@@ -142,6 +157,7 @@ def read_mark(annotations: Mapping[str, str]) -> Mark:
         merge=managed.merge,
         sources=tuple(_version(source) for source in recorded) if recorded is not None and full else None,
         stores=frozenset(source.store for source in recorded or ()),
+        found=managed.found,
     )
 
 
@@ -164,12 +180,13 @@ def _message(instance: str, secret: SecretKey, annotations: Mapping[str, str]) -
     return b"".join([b"%d:%b," % (len(part), part) for part in encoded])
 
 
-def _order(source: SourceVersion) -> tuple[str, str, str, str]:
-    return (source.ref.store, source.ref.mount, source.ref.key, source.ref.version)
+def _order(source: SourceVersion) -> tuple[str, str, str, str, str]:
+    return (source.ref.store, source.ref.mount, source.ref.key, source.ref.version, source.ref.part)
 
 
 def _version(source: _Source) -> SourceVersion:
-    return SourceVersion(RemoteRef(source.store, source.key, source.pin, source.mount), source.version, source.created)
+    ref = RemoteRef(source.store, source.key, source.pin, source.mount, source.part)
+    return SourceVersion(ref, source.version, source.created)
 
 
 def _decoded(text: str, kind: type[T]) -> T | None:

@@ -7,7 +7,8 @@
 | 3 | any | the target did not tell | unreadable | `target-<class>` |
 | 4 | any | annotation syncd.dev/suspend: "true" | suspended | `suspended` |
 | 5 | source gone, removal due | ours | delete (with merge: update) | `source-absent` |
-| 6 | refused otherwise | any | unreadable | `source-<class>`, or the check's own code |
+| 5 | a `find` shrank, removal of its keys due | ours | update | `source-absent` |
+| 6 | refused otherwise, or a `find` shrank | any | unreadable | `source-<class>`, or the check's own code |
 | 7 | content | missing | create | `missing` |
 | 8 | content | foreign, or nobody's without `adopt` | conflict | `not-owned`, `other-manager`, `key-lost`… |
 | 9 | content | ours, claimed by another manager too, no merge, not named by `adopt` | conflict | `two-writers` |
@@ -31,7 +32,7 @@ from dataclasses import replace
 from syncd.model.inventory import Entry
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges, Plan
-from syncd.model.reference import FailureClass
+from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import (
     Built,
     Content,
@@ -44,6 +45,7 @@ from syncd.model.secret import (
     SourceVersion,
 )
 from syncd.plan.differences import Difference, desired_secret, difference, recreated, stale, why
+from syncd.plan.finds import covers, kept_whole
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.marks import SUSPEND, mapping_text
 from syncd.plan.orphans import plan_orphan
@@ -111,6 +113,7 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
     verdict = None
     if isinstance(live, LiveSecret):
         verdict = judge(live, instance, mapping=mapping_text(mapping.tenant, mapping.id))
+    first, built = built, kept_whole(mapping, built, verdict.mark if verdict is not None else None)
     base = Change(
         mapping.key,
         Action.UNREADABLE,
@@ -141,12 +144,10 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
     if live.annotations.get(SUSPEND) == "true":
         message = f"{mapping.key}: left alone, its annotation {SUSPEND} says so"
         return replace(base, action=Action.SUSPENDED, reason="suspended", message=message)
-    conflict = _conflict(mapping, live, verdict, instance)
     if isinstance(built, Refusal):
-        forbids = obstacle(live, verdict, instance, conflict)
-        return _sourceless(
-            base, mapping, built, live, verdict, forbids=forbids, rules=rules, confirmed=confirmed_absent
-        )
+        confirmed = confirmed_absent and covers(first, built)
+        return _sourceless(base, mapping, built, live, verdict, instance=instance, rules=rules, confirmed=confirmed)
+    conflict = _conflict(mapping, live, verdict, instance)
     if conflict is not None:
         return replace(base, action=Action.CONFLICT, reason=conflict[0], message=conflict[1])
     return _compared(base, mapping, built, live, verdict, instance=instance, rules=rules)
@@ -216,13 +217,17 @@ def _sourceless(
     live: LiveSecret,
     verdict: Verdict,
     *,
-    forbids: str,
+    instance: Instance,
     rules: Rules,
     confirmed: bool,
 ) -> Change:
-    if rules.prune and confirmed and gone(mapping, refusal) and not forbids:
+    forbids = obstacle(live, verdict, instance, _conflict(mapping, live, verdict, instance))
+    if not (rules.prune and confirmed and gone(mapping, refusal) and not forbids):
+        return _refused(base, refusal, after=why_kept(mapping, refusal, verdict, obstacle=forbids, prune=rules.prune))
+    if refusal.otherwise is None:
         return _removed(base, mapping, live, verdict)
-    return _refused(base, refusal, after=why_kept(mapping, refusal, verdict, obstacle=forbids, prune=rules.prune))
+    change = _compared(base, mapping, refusal.otherwise, live, verdict, instance=instance, rules=rules)
+    return replace(change, reason="source-absent") if change.action is Action.UPDATE else change
 
 
 def _removed(base: Change, mapping: SecretMapping, live: LiveSecret, verdict: Verdict) -> Change:
@@ -285,8 +290,13 @@ def _hint(reason: str, found: Difference) -> str:
 def _sources(mapping: SecretMapping, built: Built) -> tuple[SourceVersion, ...]:
     """List what a decision rests on: what was read, and with an empty version what is absent.
 
-    An absent source that is optional is one of them: a key leaves on its store's word, so that store's guard holds.
+    An absent source that is optional is one of them, and a query that found nothing: a key leaves on its store's word,
+    so that store's guard holds.
     """
     told = {source.ref for source in built.sources}
     absent = (selection.ref for selection in mapping.selections()) if isinstance(built, Content) else built.absent
-    return built.sources + tuple(SourceVersion(ref, "") for ref in dict.fromkeys(absent) if ref not in told)
+    stores = {ref.store for ref in told}
+    nothing = (RemoteRef(q.store, q.path or "/", mount=q.mount) for q in mapping.queries() if q.store not in stores)
+    return built.sources + tuple(
+        SourceVersion(ref, "") for ref in dict.fromkeys((*absent, *nothing)) if ref not in told
+    )

@@ -7,10 +7,13 @@
 | proven, or in a plain target | keep | either | kept and reported |
 | anything else | either | either | kept and reported |
 
+Where a `find` shrank, only its keys leave, and that by an update (`syncd.plan.finds`).
+
 The mapping's own `whenSourceGone` counts for a source, the mark's `when-mapping-gone` for a mapping.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges
@@ -39,6 +42,18 @@ def gone_sources(wanted: Iterable[tuple[SecretMapping, Built]]) -> dict[SecretKe
     }
 
 
+def enough(built: Built, confirmed: AbstractSet[RemoteRef]) -> bool:
+    """Tell whether the removal that absent sources lead to may be, `confirmed` being those that are gone for good.
+
+    One source is enough for a Secret to go; of keys that a find gives no more, none goes before all of them may.
+    """
+    if not isinstance(built, Refusal):
+        return False
+    if built.otherwise is not None:
+        return confirmed >= set(built.absent)
+    return not confirmed.isdisjoint(built.absent)
+
+
 def gone(mapping: SecretMapping, refusal: Refusal) -> bool:
     """Tell whether a source is gone, nothing else failed, and the mapping lets its Secret go then."""
     return mapping.when_source_gone == "delete" and refusal.cls is FailureClass.ABSENT and bool(refusal.absent)
@@ -63,6 +78,8 @@ def why_kept(mapping: SecretMapping, refusal: Refusal, verdict: Verdict, *, obst
         return f"the Secret stays: {obstacle}"
     if prune:
         return "the Secret stays until its source was found absent often enough: twice by `apply`, ten minutes by `run`"
+    if refusal.otherwise is not None:
+        return "`syncd apply --prune` takes these keys off the Secret"
     shared = mapping.merge or (verdict.mark is not None and verdict.mark.merge)
     return f"`syncd apply --prune` {'takes what is ours off the Secret' if shared else 'removes the Secret'}"
 
