@@ -18,7 +18,7 @@ from syncd.template.spelling import quoted
 from syncd.template.subset import Reader
 from syncd.template.tree import Mistake, Program
 
-MAX_TEXT: Final = 256 * 1024
+MAX_TEXT: Final = 128 * 1024
 """Characters of a template."""
 MAX_SIGNS: Final = 5_000
 """Words and signs in all tags together."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from syncd import node
@@ -17,12 +17,12 @@ _JSON_COSTS: Final = 24
 """Bytes of memory for each character of the shortest lists and objects that JSON can spell."""
 _YAML_COSTS: Final = 96
 """The same of YAML, which takes longer too."""
-_PART: Final = 8
-"""Characters that a part of a structure is taken for, besides its text."""
+_PIECE: Final = 100
+"""Bytes that a piece of JSON or YAML is counted for, besides its text: to put one to the others takes time."""
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _NOT_PLAIN: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 """What some reader of YAML takes for something else than text, in small letters."""
-_NOT_IN_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_NOT_IN_YAML: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
 """What JSON lets stand in a text and YAML 1.2 does not, or takes for the end of a line."""
 
 
@@ -58,94 +58,101 @@ class _Writer:
     """Puts pieces together until they are too many."""
 
     def __init__(self, meter: Meter, use: str) -> None:
-        self.meter = meter
-        self.use = use
+        self._meter = meter
+        self._use = use
         self._room = meter.limits.text
+        self._pieces: list[str] = []
+
+    def add(self, piece: str) -> None:
+        """Take one more piece."""
+        self._room -= len(piece)
+        if self._room < 0:
+            self._meter.too_large("a text on the way")
+        self._meter.work(len(piece) + _PIECE)
+        self._pieces.append(piece)
+
+    def text(self, between: str = "") -> str:
+        """Give all that was added."""
+        return self._meter.make(between.join(self._pieces))
 
     def scalar(self, value: Value) -> str:
-        """Spell what is no list and no object, as JSON does."""
+        """Spell what is no list and no object, or an empty one, as JSON does."""
         match value:
             case None:
-                text = "null"
+                return "null"
+            case list():
+                return "[]"
+            case dict():
+                return "{}"
             case bool() | int() | Number():
-                text = text_of(value, self.meter, self.use)
-            case str() | bytes():
-                text = json.dumps(text_of(value, self.meter, self.use), ensure_ascii=False)
+                return text_of(value, self._meter, self._use)
             case _:
-                fail(f"{self.use} was given a part that is not there")
-        return self.count(text)
+                return json.dumps(text_of(value, self._meter, self._use), ensure_ascii=False)
 
-    def count(self, text: str) -> str:
-        """Count a piece, and its place in the structure."""
-        self._room -= len(text) + 1
-        if self._room < 0:
-            self.meter.too_large("a text on the way")
-        self.meter.work(len(text) + _PART)
-        return text
+    def yaml_scalar(self, value: Value) -> str:
+        """Spell the same as YAML does: a text as it stands where every reader takes it for one."""
+        if isinstance(value, Number) or not isinstance(value, str | bytes):
+            return self.scalar(value)
+        text = text_of(value, self._meter, self._use)
+        if _PLAIN.fullmatch(text) and text.lower() not in _NOT_PLAIN:
+            return text
+        return json.dumps(text, ensure_ascii=False).translate(_NOT_IN_YAML)
 
     def check_depth(self, depth: int) -> None:
         """Refuse what no reader of ours takes back."""
         if depth > MAX_DEPTH:
-            fail(f"{self.use} was given lists and objects nested deeper than {MAX_DEPTH}")
+            fail(f"{self._use} was given lists and objects nested deeper than {MAX_DEPTH}")
 
 
 def _tojson(meter: Meter, value: Value, width: Value) -> Value:
     writer = _Writer(meter, "tojson")
-    step = width if isinstance(width, int) else None
-    return meter.make("".join(_json(writer, value, step, 1)))
+    _write_json(writer, value, width if isinstance(width, int) else None, 1)
+    return writer.text()
 
 
-def _json(writer: _Writer, value: Value, step: int | None, depth: int) -> Iterator[str]:
-    writer.check_depth(depth)
+def _write_json(writer: _Writer, value: Value, step: int | None, depth: int) -> None:
     if not isinstance(value, list | dict) or not value:
-        yield writer.count("[]" if value == [] else "{}") if isinstance(value, list | dict) else writer.scalar(value)
+        writer.add(writer.scalar(value))
         return
-    before = "" if step is None else "\n" + " " * (step * depth)
-    between = ", " if step is None else "," + before
-    after = "" if step is None else "\n" + " " * (step * (depth - 1))
+    writer.check_depth(depth)
+    lead = "" if step is None else "\n" + " " * (step * depth)
     left, right = "[]" if isinstance(value, list) else "{}"
-    yield writer.count(left + before)
+    writer.add(left + lead)
     for index, item in enumerate(value):
         if index:
-            yield writer.count(between)
+            writer.add(", " if step is None else "," + lead)
         if isinstance(value, dict):
-            yield writer.scalar(item) + ": "
-            yield from _json(writer, value[str(item)], step, depth + 1)
+            writer.add(writer.scalar(item) + ": ")
+            _write_json(writer, value[str(item)], step, depth + 1)
         else:
-            yield from _json(writer, item, step, depth + 1)
-    yield writer.count(after + right)
+            _write_json(writer, item, step, depth + 1)
+    writer.add(lead[: len(lead) - (step or 0)] + right)
 
 
 def _toyaml(meter: Meter, value: Value) -> Value:
-    return meter.make("\n".join(_yaml(_Writer(meter, "toyaml"), value, 1)))
+    writer = _Writer(meter, "toyaml")
+    if isinstance(value, list | dict) and value:
+        _write_yaml(writer, value, "", 1)
+    else:
+        writer.add(writer.yaml_scalar(value))
+    return writer.text("\n")
 
 
-def _yaml(writer: _Writer, value: Value, depth: int) -> Iterator[str]:
-    """Give the lines of a value, not indented."""
+def _write_yaml(writer: _Writer, value: list[Value] | dict[str, Value], lead: str, depth: int) -> None:
+    """Add the lines of a list or object that is not empty; `lead` stands before the first of them."""
     writer.check_depth(depth)
-    if not isinstance(value, list | dict) or not value:
-        yield _yaml_scalar(writer, value)
-        return
+    blank = "  " * (depth - 1)
     for item in value:
         inner = value[str(item)] if isinstance(value, dict) else item
-        head = f"{_yaml_scalar(writer, item)}:" if isinstance(value, dict) else "-"
-        # Below a key a list or an object starts on a line of its own; below a dash it starts beside it.
-        beside = not isinstance(inner, list | dict) or not inner or isinstance(value, list)
-        if not beside:
-            yield writer.count(head)
-        for number, line in enumerate(_yaml(writer, inner, depth + 1)):
-            yield f"{head} {line}" if beside and not number else writer.count("  ") + line
-
-
-def _yaml_scalar(writer: _Writer, value: Value) -> str:
-    if isinstance(value, list | dict):
-        return writer.count("[]" if isinstance(value, list) else "{}")
-    if isinstance(value, str | bytes) and not isinstance(value, Number):
-        text = text_of(value, writer.meter, "toyaml")
-        if _PLAIN.fullmatch(text) and text.lower() not in _NOT_PLAIN:
-            return writer.count(text)
-        return writer.count(_NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", writer.scalar(text)))
-    return writer.scalar(value)
+        head = f"{lead}{writer.yaml_scalar(item)}:" if isinstance(value, dict) else f"{lead}-"
+        lead = blank
+        if not isinstance(inner, list | dict) or not inner:
+            writer.add(f"{head} {writer.yaml_scalar(inner)}")
+        elif isinstance(value, dict):
+            writer.add(head)
+            _write_yaml(writer, inner, blank + "  ", depth + 1)
+        else:
+            _write_yaml(writer, inner, head + " ", depth + 1)
 
 
 FILTERS: Final[Mapping[str, Filter]] = {

@@ -11,11 +11,13 @@ from syncd.template.signature import Filter
 from syncd.template.values import Value, fail, kind, text_of
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
-_TOML_ESCAPED: Final = re.compile('[\x00-\x1f\x7f"\\\\]')
-_TOML_SHORT: Final = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+_SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+_TOML: Final = {code: f"\\u{code:04X}" for code in (*range(0x20), 0x7F)} | str.maketrans(
+    {**_SHORT, "\b": "\\b", "\f": "\\f"}
+)
 _INI_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@+-](?:[A-Za-z0-9_./:@+ -]*[A-Za-z0-9_./:@+-])?")
 _DOTENV_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@+-]+")
-_DOTENV_ESCAPED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\", "$": "\\$"}
+_DOTENV: Final = str.maketrans({**_SHORT, "$": "\\$"})
 
 
 def _toml(meter: Meter, value: Value) -> Value:
@@ -40,11 +42,7 @@ def _toml_scalar(meter: Meter, value: Value) -> str:
     if isinstance(value, int | Number):
         return text
     meter.work(len(text))
-    return meter.make(f'"{_TOML_ESCAPED.sub(_toml_escape, text)}"')
-
-
-def _toml_escape(found: re.Match[str]) -> str:
-    return _TOML_SHORT.get(found[0]) or f"\\u{ord(found[0]):04X}"
+    return meter.make(f'"{text.translate(_TOML)}"')
 
 
 def _ini(meter: Meter, value: Value) -> Value:
@@ -69,7 +67,7 @@ def _dotenv(meter: Meter, value: Value) -> Value:
     if "'" not in text and not _CONTROL.search(text):
         return meter.make(f"'{text}'")
     meter.work(len(text))
-    return meter.make('"' + "".join(_DOTENV_ESCAPED.get(c, c) for c in text) + '"')
+    return meter.make(f'"{text.translate(_DOTENV)}"')
 
 
 FILTERS: Final[Mapping[str, Filter]] = {"toml": Filter(_toml), "ini": Filter(_ini), "dotenv": Filter(_dotenv)}
