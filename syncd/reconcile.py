@@ -89,14 +89,16 @@ def see(
     *,
     look_at: Collection[SecretKey],
     orphans: Sequence[Entry] = (),
+    now: float = 0.0,
 ) -> Seen:
     """Look at the live Secrets while the stores are read, then build what the mappings want.
 
-    `look_at` are the Secrets to read; what is missing in it counts as not there (see `make_plan`).
+    `look_at` are the Secrets to read; what is missing in it counts as not there (see `make_plan`). `now` is wall-clock
+    time in seconds since the epoch, which certificates are held against; without it none is valid yet.
     """
     live = look(readers, [*look_at, *(entry.key for entry in orphans)])
     outcomes = reading.outcomes(refs_of(mappings))
-    wanted = tuple((mapping, _built(mapping, outcomes)) for mapping in mappings)
+    wanted = tuple((mapping, _built(mapping, outcomes, now)) for mapping in mappings)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
     classes = {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}
     return Seen(wanted, live, known, classes, suspect=suspect_stores(classes))
@@ -185,7 +187,7 @@ def in_doubt(seen: Seen) -> tuple[SecretMapping, ...]:
     )
 
 
-def second_look(seen: Seen, gateway: Gateway) -> Seen:
+def second_look(seen: Seen, gateway: Gateway, *, now: float = 0.0) -> Seen:
     """Read the sources of what would be removed once more: a single not-found answer is no proof.
 
     The caller waits between the looks. What answers otherwise this time is simply not removed in this run; both looks
@@ -194,14 +196,14 @@ def second_look(seen: Seen, gateway: Gateway) -> Seen:
     again = in_doubt(seen)
     before = gone_sources(seen.wanted)
     outcomes = gateway.read(refs_of(again)).outcomes(refs_of(again))
-    now = gone_sources((mapping, _built(mapping, outcomes)) for mapping in again)
-    return replace(seen, confirmed_absent=frozenset(key for key, refs in now.items() if refs & before[key]))
+    gone = gone_sources((mapping, _built(mapping, outcomes, now)) for mapping in again)
+    return replace(seen, confirmed_absent=frozenset(key for key, refs in gone.items() if refs & before[key]))
 
 
-def _built(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome]) -> Built:
+def _built(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome], now: float) -> Built:
     """Build one Secret; a defect that a mapping brings up keeps that Secret as it is, and no other."""
     try:
-        return build(mapping, outcomes)
+        return build(mapping, outcomes, now=now)
     except Exception as error:  # noqa: BLE001 — its text may carry values
         message = f"{mapping.key}: a defect in syncd: {described(error)}; the Secret is kept, please report it"
         return Refusal(FailureClass.CONFIG, "defect", message)

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Final
 
+from syncd.build.checks import failed_checks
 from syncd.build.remarks import remarks
 from syncd.build.rules import bad_key, broken_rule
 from syncd.build.select import Answers, Fault, extract, select, shown
+from syncd.build.typed import typed_keys
 from syncd.json_text import Flaw, spelled
 from syncd.model.mapping import SecretMapping
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.secret import Built, Content, Refusal, SourceVersion
-from syncd.model.selection import Extract, Literally, Selection
+from syncd.model.selection import DataSource, Extract, Literally, Selection
+from syncd.model.shaping import Builder, parts_of
 from syncd.redact import SecretValue
 
 _SEVERITY: Final[Mapping[FailureClass, int]] = {
@@ -27,23 +30,25 @@ _SEVERITY: Final[Mapping[FailureClass, int]] = {
 _NOT_ASKED: Final = Failure(FailureClass.UNAVAILABLE, "no-answer", "there was no answer in this pass")
 
 
-def build(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome]) -> Built:
+def build(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome], *, now: float = 0.0) -> Built:
     """Make the whole content of one Secret, or say why there is none.
 
     Pure, and raises for no input: a source that has no outcome counts as unavailable. The result does not depend
-    on the order of `outcomes`, nor on that of the mapping's keys.
+    on the order of `outcomes`, nor on that of the mapping's keys. `now` is wall-clock time in seconds since the epoch,
+    for what has dates; without it no certificate is valid yet.
     """
-    return _Build(mapping, outcomes).made()
+    return _Build(mapping, outcomes, now).made()
 
 
 class _Build:
     """The keys and faults of one mapping, as far as they are known."""
 
-    __slots__ = ("_absent", "_answers", "_data", "_faults", "_from", "_mapping", "_outcomes")
+    __slots__ = ("_absent", "_answers", "_data", "_faults", "_from", "_mapping", "_now", "_outcomes")
 
-    def __init__(self, mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome]) -> None:
+    def __init__(self, mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome], now: float) -> None:
         self._mapping = mapping
         self._outcomes = outcomes
+        self._now = now
         self._answers = Answers()
         self._data: dict[str, bytes] = {}
         self._from: dict[str, RemoteRef] = {}
@@ -59,10 +64,11 @@ class _Build:
             fault = bad_key(key)
             if fault is not None:
                 self._fault(_named(key), fault)
-            if isinstance(source, Literally):
-                self._literal(key, source)
-            else:
-                self._select(key, source)
+            value = self._value(_named(key), key, source)
+            if value is not None:
+                self._data[key] = value
+        if self._mapping.builder is not None:
+            self._typed(self._mapping.builder)
         if not self._faults:
             self._check()
         return self._refusal() if self._faults else self._content()
@@ -108,26 +114,44 @@ class _Build:
         self._from[key] = ref
         self._data[key] = value
 
-    def _literal(self, key: str, source: Literally) -> None:
-        """Enter a text of the file; one that is empty stands there on purpose."""
-        text = spelled(source.text)
-        if isinstance(text, Flaw):
-            self._fault(_named(key), Fault(FailureClass.CONFIG, "bad-literal", f"the literal {text.value}"))
-            return
-        self._data[key] = text
+    def _value(self, place: str, key: str, source: DataSource) -> bytes | None:
+        """Give one value, which ends up in `key`; None where there is none, after its faults were told.
 
-    def _select(self, key: str, selection: Selection) -> None:
-        fetched = self._fetched(selection)
+        A text of the file that is empty stands there on purpose.
+        """
+        if isinstance(source, Literally):
+            text = spelled(source.text)
+            if isinstance(text, Flaw):
+                self._fault(place, Fault(FailureClass.CONFIG, "bad-literal", f"the literal {text.value}"))
+                return None
+            return text
+        fetched = self._fetched(source)
         if fetched is None:
-            return
-        value = select(selection, fetched, self._answers)
+            return None
+        value = select(source, fetched, self._answers)
         if isinstance(value, Fault):
-            self._fault(_named(key), value, optional=selection.optional)
-            return
-        fault = None if value else self._empty(key, selection.ref)
+            self._fault(place, value, optional=source.optional)
+            return None
+        fault = None if value else self._empty(key, source.ref)
         if fault is not None:
-            self._fault(_named(key), fault)
-        self._data[key] = value
+            self._fault(place, fault)
+            return None
+        return value
+
+    def _typed(self, builder: Builder) -> None:
+        """Enter the keys of a typed Secret."""
+        parts = ((part, self._value(part.name, part.key, part.source)) for part in parts_of(builder))
+        given = {part.name: value for part, value in parts if value is not None}
+        made = typed_keys(builder, given, now=self._now)
+        field = parts_of(builder)[0].name.partition(".")[0].partition("[")[0]
+        if isinstance(made, list):
+            for fault in made:
+                self._fault(field, fault)
+            return
+        for key in sorted(made.keys() & self._data.keys()):
+            text = f"`{field}` makes the key {shown(key)}, and `data` or `dataFrom` gives it too; leave it out there"
+            self._fault(field, Fault(FailureClass.CONFIG, "key-clash", text))
+        self._data |= made
 
     def _empty(self, key: str, ref: RemoteRef) -> Fault | None:
         allowed = self._mapping.allow_empty
@@ -144,6 +168,8 @@ class _Build:
         fault = broken_rule(mapping.type, self._data, dict(mapping.annotations))
         if fault is not None:
             self._faults.add(fault._replace(message=f"mapping {mapping.id}: {fault.message}"))
+        for fault in failed_checks(mapping.checks, self._data, now=self._now):
+            self._fault("checks", fault)
 
     def _fault(self, place: str, fault: Fault, *, optional: bool = False) -> None:
         if optional and fault.reason == "property-missing":

@@ -107,11 +107,13 @@ class Apply:
         look_at = [mapping.key for mapping in parts.mappings]
         if options.yes:
             look_at = worth_reading(parts.mappings, inventory, instance=standing.instance)
-        seen = see(parts.mappings, self._reading, parts.targets, look_at=look_at, orphans=orphans)
+        seen = see(
+            parts.mappings, self._reading, parts.targets, look_at=look_at, orphans=orphans, now=time.time()
+        )
         if options.prune and in_doubt(seen):
             tell(f"syncd: some sources are absent; looking again in {SECOND_LOOK:.0f} s before anything is removed")
             self._wait(SECOND_LOOK)
-            seen = second_look(seen, parts.gateway)
+            seen = second_look(seen, parts.gateway, now=time.time())
         return seen
 
     def _plan(self, seen: Seen, standing: Standing, inventory: Inventory | None) -> Plan:

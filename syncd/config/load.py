@@ -28,6 +28,9 @@ _STAND_INS: Final[Mapping[str, Tree]] = {"version": 1, "instance": "unnamed"}
 _NAMELESS: Final[Mapping[str, Tree]] = {"name": "unnamed"}
 _OPEN_FIELDS: Final = frozenset({"data", "labels", "annotations"})
 """Fields of a mapping whose entries are looked at one by one."""
+_KEYS: Final = frozenset({"data", "dataFrom", "tls", "docker", "basicAuth", "sshAuth"})
+"""Fields of a mapping that give keys, and those that name some."""
+_OF_KEYS: Final = frozenset({"allowEmpty", "checks"})
 _SETTINGS: Final = frozenset({"defaults", "guards", "home", "daemon", "log"})
 """Fields at the top whose own fields can each be left out."""
 _PLACE: Final = frozenset({"name", "namespace", "target"})
@@ -81,6 +84,8 @@ def _follows(problem: Problem, told: Iterable[Problem]) -> bool:
     if not problem.path or problem == NO_NAMESPACE:
         return True
     for other in told:
+        if problem.path[0] in _OF_KEYS and other.path and other.path[0] in _KEYS:
+            return True
         place = other.path[:2] if other.path[:1] and other.path[0] in _OPEN_FIELDS else other.path[:1]
         if problem.path[: len(place)] == place:
             return True

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from syncd.config.checks import ChecksShape, checks_of
 from syncd.config.convert import NotYet, Shape, always, anything_but, one_of
 from syncd.config.metadata import annotations, labels
 from syncd.config.names import (
@@ -21,9 +22,20 @@ from syncd.config.names import (
 from syncd.config.placement import Places, namespace_of, target_of
 from syncd.config.references import TOLD, Catalogue, DataShape, ExtractShape, Report, extract, source
 from syncd.config.timing import interval_of, schedule_of
+from syncd.config.typed import (
+    BasicAuthShape,
+    BuilderShape,
+    RegistryShape,
+    SshAuthShape,
+    TlsSecretShape,
+    builder_of,
+    implied_type,
+    type_mistakes,
+)
 from syncd.model.mapping import Manager, Policy, SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.model.selection import DataSource, Extract
+from syncd.model.shaping import Builder, keys_of
 from syncd.node import Problem, Text, text
 
 
@@ -41,11 +53,16 @@ class MappingShape(Shape, frozen=True, kw_only=True):
     id: Text | None = None
     store: Text | None = None
     target: Text | None = None
-    type: Text = "opaque"
+    type: Text | None = None
     labels: dict[str, Text] = msgspec.field(default_factory=dict)
     annotations: dict[str, Text] = msgspec.field(default_factory=dict)
     data: dict[str, DataShape | Text] = msgspec.field(default_factory=dict)
     data_from: list[ExtractShape] = msgspec.field(default_factory=list)
+    tls: TlsSecretShape | None = None
+    docker: list[RegistryShape] | None = None
+    basic_auth: BasicAuthShape | None = None
+    ssh_auth: SshAuthShape | None = None
+    checks: ChecksShape | None = None
     allow_empty: bool | list[Text] = False
     interval: Text | None = None
     schedule: Text | None = None
@@ -63,17 +80,17 @@ class MappingShape(Shape, frozen=True, kw_only=True):
         "namespaces": always,
         "namespaceSelector": always,
         "movedFrom": always,
-        "tls": always,
-        "docker": always,
-        "basicAuth": always,
-        "sshAuth": always,
         "template": always,
-        "checks": always,
         "restart": anything_but("none"),
         "keepVersions": always,
         "refresh": one_of("onChange", "once"),
         "immutable": one_of("versioned"),
     }
+
+    def builders(self) -> dict[str, BuilderShape]:
+        """Give what makes the keys of a typed Secret, by its field; one at most is right."""
+        fields = {"tls": self.tls, "docker": self.docker, "basicAuth": self.basic_auth, "sshAuth": self.ssh_auth}
+        return {name: shape for name, shape in fields.items() if shape is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +116,11 @@ def mapping_of(written: MappingShape, origin: Position, given: Given) -> tuple[S
     namespace = namespace_of(written.namespace, given.places, report)
     key = SecretKey(target_of(written.target, given.places, report), namespace, name)
     secret_type = _type_of(written, given, report)
-    data, data_from = _sources(written, given, report)
+    store = _store_of(written, given, report)
+    data, data_from = _sources(written, store, given.catalogue, report)
+    builder = builder_of(written.builders(), store=store, catalogue=given.catalogue, report=report)
+    report.extend(type_mistakes(written.builders(), secret_type if written.type else "", builder, written.data))
+    known = _known_keys(written, builder)
     mapping = SecretMapping(
         id=_id_of(written, key, report),
         key=key,
@@ -107,12 +128,14 @@ def mapping_of(written: MappingShape, origin: Position, given: Given) -> tuple[S
         type=secret_type,
         data=data,
         data_from=data_from,
+        builder=builder,
+        checks=checks_of(written.checks, known, report),
         labels=labels(written.labels, given.labels, secret_type, report),
         annotations=annotations(written.annotations, given.annotations, secret_type, report),
         interval=interval_of(written.interval, given.interval, report),
         schedule=schedule_of(written.schedule, written.time_zone, written.interval, report),
         time_zone=None if written.time_zone is None else text(written.time_zone),
-        allow_empty=_allow_empty(written, report),
+        allow_empty=_allow_empty(written, known, report),
         suspend=written.suspend,
         adopt=bool(written.adopt),
         adopt_from=_adopt_from(written, report),
@@ -142,7 +165,7 @@ def _id_of(written: MappingShape, key: SecretKey, report: Report) -> str:
 
 
 def _type_of(written: MappingShape, given: Given, report: Report) -> str:
-    name = text(written.type)
+    name = implied_type(written.builders()) if written.type is None else text(written.type)
     found = full_type(name)
     if found is None:
         meant = nearest(name, SHORT_TYPES)
@@ -157,18 +180,31 @@ def _type_of(written: MappingShape, given: Given, report: Report) -> str:
     return found
 
 
+def _store_of(written: MappingShape, given: Given, report: Report) -> str:
+    """Give the store of every reference that names none."""
+    if written.store is None:
+        return given.store
+    store = text(written.store)
+    if store in given.catalogue.providers:
+        return store
+    report.append(given.catalogue.unknown(store))
+    return TOLD
+
+
+def _known_keys(written: MappingShape, builder: Builder | None) -> frozenset[str] | None:
+    """Give the keys that the Secret can have; None where the stores tell, or what the file says is wrong already."""
+    if written.data_from or (builder is None and written.builders()):
+        return None
+    return frozenset(written.data) | (keys_of(builder) if builder else frozenset())
+
+
 def _sources(
-    written: MappingShape, given: Given, report: Report
+    written: MappingShape, store: str, catalogue: Catalogue, report: Report
 ) -> tuple[tuple[tuple[str, DataSource], ...], tuple[Extract, ...]]:
-    """Give where the keys come from."""
-    catalogue, store = given.catalogue, given.store
-    if written.store is not None:
-        store = text(written.store)
-        if store not in catalogue.providers:
-            report.append(catalogue.unknown(store))
-            store = TOLD
-    if not written.data and not written.data_from:
-        report.append(Problem((), "it has neither data nor dataFrom", "a Secret is made of at least one of them"))
+    """Give where the keys come from, those of a builder aside."""
+    if not written.data and not written.data_from and not written.builders():
+        hint = "a Secret is made of one of them at least, or of tls, docker, basicAuth or sshAuth"
+        report.append(Problem((), "it has neither data nor dataFrom", hint))
     data: list[tuple[str, DataSource]] = []
     for key, value in written.data.items():
         if not is_data_key(key):
@@ -188,15 +224,15 @@ def _sources(
     return tuple(data), tuple(data_from)
 
 
-def _allow_empty(written: MappingShape, report: Report) -> bool | frozenset[str]:
+def _allow_empty(written: MappingShape, known: frozenset[str] | None, report: Report) -> bool | frozenset[str]:
     if isinstance(written.allow_empty, bool):
         return written.allow_empty
     keys = [text(key) for key in written.allow_empty]
     for index, key in enumerate(keys):
         if not is_data_key(key):
             report.append(Problem(("allowEmpty", index), "not a key for a Secret"))
-        elif key not in written.data and not written.data_from:
-            meant = nearest(key, written.data)
+        elif known is not None and key not in known:
+            meant = nearest(key, known)
             report.append(
                 Problem(("allowEmpty", index), "no such key under data", f"did you mean {meant}?" if meant else "")
             )

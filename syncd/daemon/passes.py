@@ -71,7 +71,7 @@ class Passes:
         work, instance = self._work, self._work.standing.instance
         inventory = work.inventory()
         look_at = worth_reading(members, inventory, instance=instance)
-        seen = self._judged(see(members, reading, work.targets, look_at=look_at))
+        seen = self._judged(see(members, reading, work.targets, look_at=look_at, now=self._wall()))
         seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted))
         written = self._written(self._admission.judged(self._plan(seen, inventory)), seen)
         self._admission.written(written.changes)

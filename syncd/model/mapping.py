@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from syncd.model.position import Position
 from syncd.model.reference import Query
 from syncd.model.selection import DataSource, Entry, Extract, Finding, Lease, Selection
-from syncd.model.shaping import NO_CHECKS, Builder, Checks, Template, sources_of
+from syncd.model.shaping import NO_CHECKS, Builder, Checks, Template, parts_of
 
 Policy = Literal["keep", "delete"]
 Manager = Literal["helm", "argocd", "flux", "eso", "vso", "cert-manager", "sealed-secrets", "secrets-store-csi"]
@@ -65,7 +65,8 @@ class SecretMapping:
 
     def selections(self) -> tuple[Selection, ...]:
         """Every selection it makes: of `data`, of the builder, of `dataFrom`. What a query finds comes on top."""
-        written = (*(source for _, source in self.data), *(() if self.builder is None else sources_of(self.builder)))
+        parts = () if self.builder is None else parts_of(self.builder)
+        written = (*(source for _, source in self.data), *(part.source for part in parts))
         direct = tuple(source for source in written if isinstance(source, Selection))
         return direct + tuple(entry.selection for entry in self.extracts())
 

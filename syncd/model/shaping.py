@@ -1,7 +1,7 @@
 """What is made of values once they are read: typed Secrets, templates, and what must hold of them before a write."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from syncd.model.selection import DataSource
 
@@ -59,22 +59,56 @@ class SshAuth:
 Builder = TlsPair | TlsBundle | DockerConfig | BasicAuth | SshAuth
 
 
-def sources_of(builder: Builder) -> tuple[DataSource, ...]:
-    """Give every source that a builder takes, in the order of its fields."""
-    found: tuple[DataSource | None, ...]
+class Part(NamedTuple):
+    """One value that a builder takes."""
+
+    name: str
+    """Its place in the mapping, such as `tls.certificate` or `docker[0].password`."""
+    key: str
+    """The key of the Secret that it ends up in."""
+    source: DataSource
+
+
+def parts_of(builder: Builder) -> tuple[Part, ...]:
+    """Give every value that a builder takes, in the order of its fields."""
+    found: tuple[tuple[str, str, DataSource | None], ...]
     match builder:
         case TlsPair():
-            found = (builder.certificate, builder.private_key, builder.ca)
+            found = (
+                ("tls.certificate", "tls.crt", builder.certificate),
+                ("tls.privateKey", "tls.key", builder.private_key),
+                ("tls.ca", "ca.crt", builder.ca),
+            )
         case TlsBundle():
-            found = (builder.pkcs12, builder.password)
+            found = (("tls.pkcs12", "tls.key", builder.pkcs12), ("tls.password", "tls.key", builder.password))
         case DockerConfig():
-            parts = ((each.server, each.username, each.password, each.email) for each in builder.registries)
-            found = tuple(source for part in parts for source in part)
+            found = tuple(
+                (f"docker[{index}].{name}", ".dockerconfigjson", source)
+                for index, each in enumerate(builder.registries)
+                for name, source in (
+                    ("server", each.server),
+                    ("username", each.username),
+                    ("password", each.password),
+                    ("email", each.email),
+                )
+            )
         case BasicAuth():
-            found = (builder.username, builder.password)
+            found = (
+                ("basicAuth.username", "username", builder.username),
+                ("basicAuth.password", "password", builder.password),
+            )
         case SshAuth():
-            found = (builder.private_key, builder.known_hosts)
-    return tuple(source for source in found if source is not None)
+            found = (
+                ("sshAuth.privateKey", "ssh-privatekey", builder.private_key),
+                ("sshAuth.knownHosts", "known_hosts", builder.known_hosts),
+            )
+    return tuple(Part(name, key, source) for name, key, source in found if source is not None)
+
+
+def keys_of(builder: Builder) -> frozenset[str]:
+    """Name every key that a builder makes, those of optional values among them."""
+    made = {part.key for part in parts_of(builder)}
+    return frozenset(made | {"tls.crt"} if isinstance(builder, TlsBundle) else made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from syncd.cli.main import main
+from syncd.config.checks import CertificateCheckShape, ChecksShape
 from syncd.config.convert import Shape
 from syncd.config.document import (
     DaemonShape,
@@ -29,6 +30,7 @@ from syncd.config.mapping import MappingShape
 from syncd.config.references import DataShape, ExtractShape
 from syncd.config.stores import LimitsShape, StoreShape, TimeoutsShape, TlsShape
 from syncd.config.targets import DirectoryShape, KubernetesShape, TargetShape
+from syncd.config.typed import BasicAuthShape, RegistryShape, SshAuthShape, TlsSecretShape
 from syncd.daemon.absences import ANSWERS, LEAST
 from syncd.daemon.loop import SWEEP
 from syncd.daemon.metrics import Metrics
@@ -106,7 +108,8 @@ def words(text: str) -> set[str]:
     "shape",
     [
         PlatformShape, MappingFileShape, DefaultsShape, GuardsShape, HomeShape, DaemonShape, LogShape, MappingShape,
-        DataShape, ExtractShape, TargetShape, KubernetesShape, DirectoryShape,
+        DataShape, ExtractShape, TargetShape, KubernetesShape, DirectoryShape, TlsSecretShape, RegistryShape,
+        BasicAuthShape, SshAuthShape, ChecksShape, CertificateCheckShape,
     ],
 )  # fmt: skip
 def test_every_field_of_the_file_is_named_on_its_page(shape: type[Shape]) -> None:
@@ -140,15 +143,12 @@ def refusals() -> Iterator[tuple[str, str]]:
                 "daemon: {drift: watch}", "daemon: {audit: {}}", "daemon: {shards: 2}",
                 "daemon: {leaderElection: {enabled: true}}"):  # fmt: skip
         yield re.split(r"\W+", top)[0 if top == "tenants: {}" else 1], top
-    for field in ("namespaces: [a]", "namespaceSelector: {}", "movedFrom: a/b", "tls: {}", "docker: []",
-                  "basicAuth: {}", "sshAuth: {}", "template: {}", "checks: {}", "restart: []", "keepVersions: 3",
+    for field in ("namespaces: [a]", "namespaceSelector: {}", "movedFrom: a/b", "template: {}", "restart: []", "keepVersions: 3",
                   "refresh: once", "refresh: onChange", "immutable: versioned"):  # fmt: skip
         yield field.split(":")[0], f"secrets: [{{name: a, namespace: n, {field}, data: {{k: {{literal: v}}}}}}]"
     yield "metadata", "secrets: [{name: a, namespace: n, data: {k: {store: f, key: a, metadata: x}}}]"
     for field in ("find: {path: a}", "keys: {prefix: A_}"):
         yield field.split(":")[0], f"secrets: [{{name: a, namespace: n, dataFrom: [{{store: f, key: a, {field}}}]}}]"
-    for login in ("kubernetes", "jwt", "userpass", "ldap", "cert", "aws", "azure"):
-        yield login, f"stores: {{v: {{type: vault, address: 'https://v', auth: {{{login}: {{}}}}}}}}"
     yield "webIdentity", "stores: {a: {type: aws, region: eu-west-1, auth: {webIdentity: {}}}}"
     yield "assumeRole", "stores: {a: {type: aws, region: eu-west-1, auth: {default: {}, assumeRole: [{roleArn: r}]}}}"
     for login in ("clientCertificate", "azureCli"):
@@ -230,7 +230,7 @@ def test_the_table_of_options_says_what_each_verb_takes(verb: str, capsys: pytes
 @pytest.mark.parametrize("document", guides(), ids=str)
 def test_every_option_that_a_document_names_exists(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = {option for verb in VERBS for option in options_of(verb, capsys)}
-    of_kubectl = {"--from-literal", "--from-file", "--from-env-file", "--cert", "--key"}
+    of_kubectl = {"--from-literal", "--from-file", "--from-env-file", "--cert", "--key", "--docker-server"}
     named = {option for code in codes(read(document)) for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", code)}
     assert named - known - of_kubectl - {"--help"} == set()
 
