@@ -7,22 +7,25 @@ What a pass is told comes in as arguments; what differs between the verbs is whi
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from syncd.build import build
 from syncd.defect import described
 from syncd.fetch.gateway import Gateway
-from syncd.fetch.reading import Reading
+from syncd.fetch.sources import Sources, found_refs
 from syncd.model.inventory import Entry, Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
-from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.reference import Answer, Failure, FailureClass, Found, Listing, Outcome, Query, RemoteRef, Wanted
 from syncd.model.secret import Built, Live, LiveSecret, Refusal
+from syncd.plan.finds import kept_whole, lost_sources
 from syncd.plan.guards import TenantStore, emptied, guard, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import needs_read
+from syncd.plan.marks import Mark, read_mark
 from syncd.plan.orphans import owned_entry
 from syncd.plan.planner import make_plan
-from syncd.plan.removal import gone_sources, removal_candidates
+from syncd.plan.removal import enough, gone_sources, removal_candidates
 from syncd.target.seam import Owned, TargetReader
 
 
@@ -48,8 +51,10 @@ class Seen:
     live: Mapping[SecretKey, Live]
     """Only what was looked at."""
     orphans: tuple[tuple[Entry, Live], ...] = ()
-    classes: Mapping[RemoteRef, FailureClass | None] = field(default_factory=dict)
-    """How each source answered; None for a value."""
+    classes: Mapping[Wanted, FailureClass | None] = field(default_factory=dict)
+    """How each source answered, and each query; None for a value. Keys that a `find` lost are absent sources."""
+    found: Mapping[SecretKey, frozenset[RemoteRef]] = field(default_factory=dict)
+    """What the finds of each mapping found and lost; none of a mapping whose find failed."""
     confirmed_absent: frozenset[SecretKey] = frozenset()
     """Whose source was absent in a second look as well, or in the daemon for long enough."""
     confirmed_gone: frozenset[SecretKey] | None = None
@@ -60,8 +65,56 @@ class Seen:
     """Stores that were not read in full since the start."""
 
 
+class Tells(Protocol):
+    """What `see` needs of a reading: `Sources`, or a plain `Reading` where nothing makes a query."""
+
+    def found(self, queries: Iterable[Query]) -> Mapping[Query, Found]:
+        """Wait for what queries find."""
+
+    def outcomes(self, refs: Iterable[RemoteRef]) -> Mapping[RemoteRef, Outcome]:
+        """Wait for objects, those that were found among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the stores said to some mappings."""
+
+    found: Mapping[Query, Found]
+    outcomes: Mapping[RemoteRef, Outcome]
+
+    def knows(self, mapping: SecretMapping) -> bool:
+        """Tell whether it has finds, and each of them was answered in full."""
+        queries = mapping.queries()
+        return bool(queries) and all(isinstance(self.found[query], Listing) for query in queries)
+
+    def found_by(self, mapping: SecretMapping) -> frozenset[RemoteRef]:
+        """Give what its queries found."""
+        return frozenset(found_refs(self.found[query] for query in mapping.queries()))
+
+    def classes(self) -> dict[Wanted, FailureClass | None]:
+        """Give the class of each answer."""
+        classes: dict[Wanted, FailureClass | None] = {}
+        classes.update((query, _class(answer)) for query, answer in self.found.items())
+        classes.update((ref, _class(outcome)) for ref, outcome in self.outcomes.items())
+        return classes
+
+
+def _class(answer: Answer) -> FailureClass | None:
+    return answer.cls if isinstance(answer, Failure) else None
+
+
+def start_reading(mappings: Collection[SecretMapping], gateway: Gateway) -> Sources:
+    """Start reading everything that these mappings want; returns at once."""
+    return Sources(gateway, refs_of(mappings), queries_of(mappings))
+
+
+def queries_of(mappings: Iterable[SecretMapping]) -> tuple[Query, ...]:
+    """Give the distinct queries that these mappings make, in their order."""
+    return tuple(dict.fromkeys(query for mapping in mappings for query in mapping.queries()))
+
+
 def refs_of(mappings: Iterable[SecretMapping]) -> tuple[RemoteRef, ...]:
-    """Give the distinct objects that these mappings want, in their order."""
+    """Give the distinct objects that these mappings name, in their order."""
     return tuple(dict.fromkeys(selection.ref for mapping in mappings for selection in mapping.selections()))
 
 
@@ -84,7 +137,7 @@ def objection(
 
 def see(
     mappings: Sequence[SecretMapping],
-    reading: Reading,
+    reading: Tells,
     readers: Mapping[str, TargetReader],
     *,
     look_at: Collection[SecretKey],
@@ -97,11 +150,26 @@ def see(
     time in seconds since the epoch, which certificates are held against; without it none is valid yet.
     """
     live = look(readers, [*look_at, *(entry.key for entry in orphans)])
-    outcomes = reading.outcomes(refs_of(mappings))
-    wanted = tuple((mapping, _built(mapping, outcomes, now)) for mapping in mappings)
+    told = _told(mappings, reading)
+    wanted = tuple(
+        (mapping, kept_whole(mapping, _built(mapping, told, now), _mark(live.get(mapping.key)))) for mapping in mappings
+    )
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
-    classes = {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}
-    return Seen(wanted, live, known, classes, suspect=suspect_stores(classes))
+    answered = ((mapping, built) for mapping, built in wanted if told.knows(mapping))
+    found = {mapping.key: told.found_by(mapping) | lost_sources(built) for mapping, built in answered}
+    lost = {ref: FailureClass.ABSENT for _, built in wanted for ref in lost_sources(built)}
+    classes = told.classes() | lost
+    return Seen(wanted, live, known, classes, found, suspect=suspect_stores(classes))
+
+
+def _told(mappings: Collection[SecretMapping], reading: Tells) -> Told:
+    found = reading.found(queries_of(mappings))
+    return Told(found, reading.outcomes(dict.fromkeys((*refs_of(mappings), *found_refs(found.values())))))
+
+
+def _mark(live: Live | None) -> Mark | None:
+    """Read the mark of what stands there, whoever wrote it: the planner judges whose it is before it acts on it."""
+    return read_mark(live.annotations) if isinstance(live, LiveSecret) else None
 
 
 def look(readers: Mapping[str, TargetReader], keys: Iterable[SecretKey]) -> dict[SecretKey, Live]:
@@ -194,16 +262,20 @@ def second_look(seen: Seen, gateway: Gateway, *, now: float = 0.0) -> Seen:
     must miss the same source.
     """
     again = in_doubt(seen)
-    before = gone_sources(seen.wanted)
-    outcomes = gateway.read(refs_of(again)).outcomes(refs_of(again))
-    gone = gone_sources((mapping, _built(mapping, outcomes, now)) for mapping in again)
-    return replace(seen, confirmed_absent=frozenset(key for key, refs in gone.items() if refs & before[key]))
+    first = {mapping.key: built for mapping, built in seen.wanted}
+    told = _told(again, start_reading(again, gateway))
+    anew = (
+        (mapping, kept_whole(mapping, _built(mapping, told, now), _mark(seen.live.get(mapping.key))))
+        for mapping in again
+    )
+    gone = gone_sources(anew)
+    return replace(seen, confirmed_absent=frozenset(key for key, refs in gone.items() if enough(first[key], refs)))
 
 
-def _built(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome], now: float) -> Built:
+def _built(mapping: SecretMapping, told: Told, now: float) -> Built:
     """Build one Secret; a defect that a mapping brings up keeps that Secret as it is, and no other."""
     try:
-        return build(mapping, outcomes, now=now)
+        return build(mapping, told.outcomes, told.found, now=now)
     except Exception as error:  # noqa: BLE001 — its text may carry values
         message = f"{mapping.key}: a defect in syncd: {described(error)}; the Secret is kept, please report it"
         return Refusal(FailureClass.CONFIG, "defect", message)

@@ -1,20 +1,26 @@
 """The build step: a mapping and the outcomes of its sources, made into content or a refusal."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from syncd.build.checks import failed_checks
+from syncd.build.keys import Named, key_of_name, taken
 from syncd.build.remarks import remarks
+from syncd.build.render import rendered
 from syncd.build.rules import bad_key, broken_rule
 from syncd.build.select import Answers, Fault, extract, select, shown
 from syncd.build.typed import typed_keys
 from syncd.json_text import Flaw, spelled
 from syncd.model.mapping import SecretMapping
-from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
+from syncd.model.reference import Failure, FailureClass, Fetched, Found, Listing, Outcome, Query, RemoteRef
 from syncd.model.secret import Built, Content, Refusal, SourceVersion
-from syncd.model.selection import DataSource, Extract, Literally, Selection
+from syncd.model.selection import DataSource, Extract, Finding, KeyRules, Literally, Selection
 from syncd.model.shaping import Builder, parts_of
 from syncd.redact import SecretValue
+
+V = TypeVar("V")
 
 _SEVERITY: Final[Mapping[FailureClass, int]] = {
     FailureClass.CONFIG: 0,
@@ -30,29 +36,47 @@ _SEVERITY: Final[Mapping[FailureClass, int]] = {
 _NOT_ASKED: Final = Failure(FailureClass.UNAVAILABLE, "no-answer", "there was no answer in this pass")
 
 
-def build(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome], *, now: float = 0.0) -> Built:
+_NOTHING_FOUND: Final[Mapping[Query, Found]] = MappingProxyType({})
+
+
+def build(
+    mapping: SecretMapping,
+    outcomes: Mapping[RemoteRef, Outcome],
+    found: Mapping[Query, Found] = _NOTHING_FOUND,
+    *,
+    now: float = 0.0,
+) -> Built:
     """Make the whole content of one Secret, or say why there is none.
 
-    Pure, and raises for no input: a source that has no outcome counts as unavailable. The result does not depend
-    on the order of `outcomes`, nor on that of the mapping's keys. `now` is wall-clock time in seconds since the epoch,
-    for what has dates; without it no certificate is valid yet.
+    Pure, and raises for no input: a source or query that has no answer counts as unavailable. The result does not
+    depend on the order of `outcomes` and `found`, nor on that of the mapping's keys. `now` is wall-clock time in
+    seconds since the epoch, for what has dates; without it no certificate is valid yet.
     """
-    return _Build(mapping, outcomes, now).made()
+    return _Build(mapping, outcomes, found, now).made()
 
 
 class _Build:
     """The keys and faults of one mapping, as far as they are known."""
 
-    __slots__ = ("_absent", "_answers", "_data", "_faults", "_from", "_mapping", "_now", "_outcomes")
+    __slots__ = (
+        "_absent", "_answers", "_data", "_faults", "_found", "_from", "_given", "_mapping", "_now", "_outcomes",
+        "_remarks",
+    )  # fmt: skip
 
-    def __init__(self, mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome], now: float) -> None:
+    def __init__(
+        self, mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome], found: Mapping[Query, Found], now: float
+    ) -> None:
         self._mapping = mapping
         self._outcomes = outcomes
+        self._found = found
         self._now = now
         self._answers = Answers()
         self._data: dict[str, bytes] = {}
         self._from: dict[str, RemoteRef] = {}
-        """Which dataFrom entry gave a key."""
+        """Which object of a dataFrom entry gave a key."""
+        self._given: dict[Finding, tuple[str, ...]] = {}
+        """The keys that each find gave."""
+        self._remarks: list[str] = []
         self._faults: set[Fault] = set()
         self._absent: set[RemoteRef] = set()
 
@@ -60,6 +84,8 @@ class _Build:
         for entry in self._mapping.data_from:
             if isinstance(entry, Extract):
                 self._extract(entry)
+            elif isinstance(entry, Finding):
+                self._find(entry)
         for key, source in self._mapping.data:
             fault = bad_key(key)
             if fault is not None:
@@ -69,6 +95,8 @@ class _Build:
                 self._data[key] = value
         if self._mapping.builder is not None:
             self._typed(self._mapping.builder)
+        if not self._faults:
+            self._render()
         if not self._faults:
             self._check()
         return self._refusal() if self._faults else self._content()
@@ -81,10 +109,13 @@ class _Build:
             if selection.optional:
                 return None
             self._absent.add(selection.ref)
-        told, name = outcome.message or outcome.reason, str(selection.ref)
-        text = f"source {told}" if told.startswith(f"{name} ") else f"source {name}: {told}"
-        self._faults.add(Fault(outcome.cls, f"source-{outcome.cls.value}", text))
+        self._failed(str(selection.ref), outcome)
         return None
+
+    def _failed(self, name: str, failure: Failure) -> None:
+        told = failure.message or failure.reason
+        text = f"source {told}" if told.startswith((f"{name} ", f"{name}:")) else f"source {name}: {told}"
+        self._faults.add(Fault(failure.cls, f"source-{failure.cls.value}", text))
 
     def _extract(self, entry: Extract) -> None:
         selection = entry.selection
@@ -98,17 +129,61 @@ class _Build:
         if not entries and self._mapping.allow_empty is not True:
             text = f"{selection.ref} is an empty object; fill it in the store, or say `allowEmpty: true`"
             self._fault(f"dataFrom {selection.ref}", Fault(FailureClass.MALFORMED, "empty-value", text))
-        for key, value in entries.items():
-            self._enter(entry, key, value)
+        place, named = f"dataFrom {selection.ref}", (Named(key, key, value) for key, value in entries.items())
+        for key, value in self._ruled(place, named, entry.keys).items():
+            self._enter(key, value, selection.ref, overrides=entry.overrides)
 
-    def _enter(self, entry: Extract, key: str, value: bytes) -> None:
-        ref = entry.selection.ref
+    def _find(self, entry: Finding) -> None:
+        """Enter a key for each secret found."""
+        query, place = entry.query, f"dataFrom {entry.query}"
+        found = self._found.get(query, _NOT_ASKED)
+        if isinstance(found, Failure):
+            self._failed(str(query), found)
+            return
+        if not found.refs and self._mapping.allow_empty is not True:
+            text = "it finds nothing; correct it, or say `allowEmpty: true` where that may be"
+            self._fault(place, Fault(FailureClass.CONFIG, "nothing-found", text))
+        if found.skipped:
+            self._remarks.append(f"{query}: {found.skipped} secret(s) left out that are disabled or being deleted")
+        names = ((ref.key.removeprefix(query.path), ref) for ref in found.refs)
+        named = (Named(name, key_of_name(name), ref) for name, ref in names)
+        refs = self._ruled(place, named, entry.keys)
+        self._given[entry] = tuple(sorted({*self._given.get(entry, ()), *refs}))
+        for key, ref in refs.items():
+            value = self._found_value(place, ref, entry)
+            if value is not None:
+                self._enter(key, value, ref, overrides=entry.overrides)
+
+    def _found_value(self, place: str, ref: RemoteRef, entry: Finding) -> bytes | None:
+        outcome = self._outcomes.get(ref, _NOT_ASKED)
+        if isinstance(outcome, Failure):
+            if outcome.cls is FailureClass.ABSENT:
+                # The listing lags behind, or the object went this very moment: no proof of either.
+                text = f"{ref} was found, and is not there when it is read; the next look tells"
+                outcome = replace(outcome, cls=FailureClass.UNAVAILABLE, message=text)
+            self._failed(str(ref), outcome)
+            return None
+        value = select(Selection(ref, decode=entry.decode), outcome, self._answers)
+        if isinstance(value, Fault):
+            self._fault(place, value)
+            return None
+        return value
+
+    def _ruled(self, place: str, named: Iterable[Named[V]], rules: KeyRules) -> dict[str, V]:
+        """Give what the rules leave, by its key; clashes and bad keys are told."""
+        left = taken(named, rules)
+        for fault in left.faults:
+            self._fault(place, fault)
+        self._remarks += [f"{place}: there is no key {shown(name)} to rename" for name in left.unused]
+        return left.keys
+
+    def _enter(self, key: str, value: bytes, ref: RemoteRef, *, overrides: bool) -> None:
         earlier = self._from.get(key)
-        if earlier is not None and not entry.overrides:
+        if earlier is not None and not overrides:
             both = " and ".join(sorted((str(earlier), str(ref))))
             text = f"both {both} give the key {shown(key)}; say `overrides: true` on the later one"
             self._fault("dataFrom", Fault(FailureClass.CONFIG, "key-clash", text))
-        fault = bad_key(key) or (None if value else self._empty(key, ref))
+        fault = None if value else self._empty(key, ref)
         if fault is not None:
             self._fault(f"dataFrom {ref}", fault)
         self._from[key] = ref
@@ -153,6 +228,15 @@ class _Build:
             self._fault(field, Fault(FailureClass.CONFIG, "key-clash", text))
         self._data |= made
 
+    def _render(self) -> None:
+        """Enter the keys that templates make of the others."""
+        made = rendered(self._mapping, self._data)
+        if isinstance(made, list):
+            for fault in made:
+                self._fault("template", fault)
+        else:
+            self._data = made
+
     def _empty(self, key: str, ref: RemoteRef) -> Fault | None:
         allowed = self._mapping.allow_empty
         if allowed is True or (allowed and key in allowed):
@@ -191,14 +275,16 @@ class _Build:
             annotations=dict(mapping.annotations),
             sources=self._sources(),
             immutable=mapping.immutable,
-            remarks=remarks(self._data, meant=literals),
+            remarks=(*self._remarks, *remarks(self._data, meant=literals)),
+            found=self._given,
         )
 
     def _sources(self) -> tuple[SourceVersion, ...]:
         """List what was read, and of a refusal what was not, with an empty version."""
         read: dict[RemoteRef, SourceVersion] = {}
-        for selection in self._mapping.selections():
-            ref = selection.ref
+        answers = (self._found.get(query, _NOT_ASKED) for query in self._mapping.queries())
+        found = (ref for answer in answers if isinstance(answer, Listing) for ref in answer.refs)
+        for ref in (*(selection.ref for selection in self._mapping.selections()), *found):
             outcome = self._outcomes.get(ref, _NOT_ASKED)
             if isinstance(outcome, Fetched):
                 read[ref] = SourceVersion(ref, outcome.version, outcome.created)

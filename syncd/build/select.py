@@ -108,7 +108,7 @@ def _selected(selection: Selection, fetched: Fetched, answers: Answers) -> bytes
         return tree
     if selection.query is not None:
         return _queried(selection.ref, selection.query, tree)
-    found = _find(tree, selection.property or "")
+    found = _find(tree, selection.property or "", exact=bool(selection.ref.part))
     if found is None:
         advice = "name one that is there, or say `optional: true`"
         text = f"{selection.ref} has no property {shown(selection.property or '')}; {advice}"
@@ -128,10 +128,15 @@ def _null(ref: RemoteRef, name: str) -> Fault:
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-def _find(tree: JsonValue, name: str) -> tuple[tuple[str | int, ...], JsonValue] | None:
-    """Follow `name`: the top-level key of that very name, else a dotted path, where a number counts into an array."""
+def _find(tree: JsonValue, name: str, *, exact: bool) -> tuple[tuple[str | int, ...], JsonValue] | None:
+    """Follow `name`: the top-level key of that very name, else a dotted path, where a number counts into an array.
+
+    `exact`: the former alone, as for metadata, whose names may have any dots.
+    """
     if isinstance(tree, dict) and name in tree:
         return (name,), tree[name]
+    if exact:
+        return None
     path: list[str | int] = []
     for step in name.split("."):
         if isinstance(tree, dict) and step in tree:

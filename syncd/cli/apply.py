@@ -17,7 +17,7 @@ from syncd.ledger import Ledger, look_up, open_ledger
 from syncd.model.inventory import Inventory
 from syncd.model.plan import Plan
 from syncd.model.report import PassReport
-from syncd.reconcile import Seen, Standing, in_doubt, plan, refs_of, second_look, see, worth_reading
+from syncd.reconcile import Seen, Standing, in_doubt, plan, second_look, see, start_reading, worth_reading
 from syncd.report import exit_code_for_apply, render_apply, render_diff
 from syncd.target.seam import Home, HomeFailure, Target
 from syncd.writing import UntilStopped, Writer
@@ -55,7 +55,7 @@ class Apply:
         self._begin_writes = begin_writes
         self._wait = wait
         self._started = time.monotonic()
-        self._reading = parts.gateway.read(refs_of(parts.mappings))
+        self._reading = start_reading(parts.mappings, parts.gateway)
 
     def run(self) -> int:
         """Take the pass to its end and give the exit code."""
@@ -107,9 +107,7 @@ class Apply:
         look_at = [mapping.key for mapping in parts.mappings]
         if options.yes:
             look_at = worth_reading(parts.mappings, inventory, instance=standing.instance)
-        seen = see(
-            parts.mappings, self._reading, parts.targets, look_at=look_at, orphans=orphans, now=time.time()
-        )
+        seen = see(parts.mappings, self._reading, parts.targets, look_at=look_at, orphans=orphans, now=time.time())
         if options.prune and in_doubt(seen):
             tell(f"syncd: some sources are absent; looking again in {SECOND_LOOK:.0f} s before anything is removed")
             self._wait(SECOND_LOOK)

@@ -11,7 +11,7 @@ from syncd.cli.stop import UNTOLD, Stop
 from syncd.ledger import Known, look_up
 from syncd.model.plan import Plan
 from syncd.plan.removal import removal_candidates
-from syncd.reconcile import plan, refs_of, see
+from syncd.reconcile import plan, see, start_reading
 from syncd.report import exit_code_for_diff, render_diff
 from syncd.target.seam import HomeReader, TargetReader
 
@@ -26,7 +26,7 @@ def main(options: Namespace) -> int:
 
 def planned(parts: Parts[TargetReader, HomeReader], options: Namespace) -> Plan:
     """Plan as apply would, and note what it would object to. Raises Stop where no Secret can be looked at."""
-    reading = parts.gateway.read(refs_of(parts.mappings))
+    reading = start_reading(parts.mappings, parts.gateway)
     known = look_up(parts.home) if parts.home is not None else Known()
     failure = known.failure
     if failure is not None and failure.whole_cluster and len(parts.targets) == 1:

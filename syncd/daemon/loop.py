@@ -24,7 +24,7 @@ from syncd.daemon.timetable import Timetable, finest_intervals, stores_of
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.report import PassReport
-from syncd.reconcile import refs_of
+from syncd.reconcile import start_reading
 from syncd.workers import start_daemon
 
 __all__ = ["Loop", "Work"]
@@ -189,7 +189,7 @@ class Loop:
         if not groups:
             return
         try:
-            reading = self._work.gateway.read(refs_of(ready))
+            reading = start_reading(ready, self._work.gateway)
         except RuntimeError as error:  # no more threads
             self._plan_again(ready, self._broken(error, now), now)
             return

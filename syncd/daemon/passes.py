@@ -9,21 +9,18 @@ from dataclasses import dataclass, replace
 
 from syncd.daemon.absences import Absences
 from syncd.daemon.admission import Admission
+from syncd.daemon.latest import Latest
 from syncd.daemon.metrics import Metrics
 from syncd.fetch.gateway import Gateway
-from syncd.fetch.reading import Reading
+from syncd.fetch.sources import Sources
 from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Plan
-from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.report import PassReport
-from syncd.plan.guards import suspect_stores
-from syncd.reconcile import Seen, Standing, orphaned, plan, refs_of, see, worth_reading
+from syncd.reconcile import Seen, Standing, orphaned, plan, see, start_reading, worth_reading
 from syncd.target.seam import Target
 from syncd.writing import WORKERS, UntilStopped, Writer
-
-_UNANSWERED = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +58,15 @@ class Passes:
         """
         self._work, self._metrics, self._stopped, self._wall = work, metrics, stopped, wall
         self._absences = Absences(clock)
-        self._lock = threading.Lock()
-        self._classes: dict[RemoteRef, FailureClass | None] = {}
-        self._unread = set(refs_of(work.mappings))
+        self._latest = Latest(work.mappings)
         self._admission = Admission()
 
-    def reconcile(self, members: Sequence[SecretMapping], reading: Reading) -> PassReport:
+    def reconcile(self, members: Sequence[SecretMapping], reading: Sources) -> PassReport:
         """Bring these Secrets to what the stores say, as soon as the stores of all of them have answered."""
         work, instance = self._work, self._work.standing.instance
         inventory = work.inventory()
         look_at = worth_reading(members, inventory, instance=instance)
-        seen = self._judged(see(members, reading, work.targets, look_at=look_at, now=self._wall()))
+        seen = self._latest.judged(see(members, reading, work.targets, look_at=look_at, now=self._wall()))
         seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted))
         written = self._written(self._admission.judged(self._plan(seen, inventory)), seen)
         self._admission.written(written.changes)
@@ -85,7 +80,7 @@ class Passes:
         work = self._work
         inventory = work.inventory()
         orphans = orphaned(work.mappings, inventory, work.targets, instance=work.standing.instance)
-        seen = self._judged(see((), work.gateway.read(()), work.targets, look_at=(), orphans=orphans))
+        seen = self._latest.judged(see((), start_reading((), work.gateway), work.targets, look_at=(), orphans=orphans))
         seen = replace(seen, confirmed_gone=self._absences.of_mappings(entry.key for entry in orphans))
         written = self._written(self._plan(seen, inventory), seen)
         return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
@@ -97,11 +92,3 @@ class Passes:
         work = self._work
         writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger, workers=work.workers)
         return writer.carry_out(made, seen, now=self._wall())
-
-    def _judged(self, seen: Seen) -> Seen:
-        """Say on which stores' word nothing is removed, by the latest class of every source of the configuration."""
-        with self._lock:
-            self._classes.update(seen.classes)
-            self._unread -= {ref for ref, cls in seen.classes.items() if cls not in _UNANSWERED}
-            unread = frozenset(ref.store for ref in self._unread)
-            return replace(seen, suspect=suspect_stores(self._classes), unread=unread)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from syncd.model.mapping import SecretKey, SecretMapping
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Wanted
 
 SPREAD: Final = 60.0
 """Seconds over which the first reads after a start are spread at most."""
@@ -39,7 +39,8 @@ class Lane:
     mappings: tuple[SecretMapping, ...]
     planned: float
     """Monotonic seconds, without jitter."""
-    refs: frozenset[RemoteRef]
+    refs: frozenset[Wanted]
+    """And queries; what these find is not known here."""
     group: str
     wobble: float
     """Seconds of jitter at the most."""
@@ -117,7 +118,7 @@ class Timetable:
 
 def stores_of(mapping: SecretMapping) -> frozenset[str]:
     """Name the stores that a mapping reads; empty for one of literals alone."""
-    return frozenset(selection.ref.store for selection in mapping.selections())
+    return mapping.stores()
 
 
 def finest_intervals(mappings: Iterable[SecretMapping]) -> dict[str, float]:
@@ -144,7 +145,8 @@ def _lanes(mappings: Iterable[SecretMapping], now: float) -> list[Lane]:
         start = now + _share(group) * min(finest[group], SPREAD)
         wobble = min(JITTER[0] * finest[group], JITTER[1])
         refs = frozenset(selection.ref for mapping in members for selection in mapping.selections())
-        lanes.append(Lane(interval, tuple(members), start, refs, group, wobble, start))
+        queries = frozenset(query for mapping in members for query in mapping.queries())
+        lanes.append(Lane(interval, tuple(members), start, refs | queries, group, wobble, start))
     for lane in lanes:
         lane.coarser = tuple(
             number

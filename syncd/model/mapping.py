@@ -78,6 +78,11 @@ class SecretMapping:
         """Give every query it makes, in the order of the file."""
         return tuple(entry.query for entry in self.data_from if isinstance(entry, Finding))
 
+    def stores(self) -> frozenset[str]:
+        """Name the stores that it reads; empty for one of literals alone."""
+        wanted = (*(selection.ref for selection in self.selections()), *self.queries())
+        return frozenset(one.store for one in wanted)
+
     def leases(self) -> tuple[Lease, ...]:
         """Give what it has issued for itself, in the order of the file."""
         return tuple(entry for entry in self.data_from if isinstance(entry, Lease))

@@ -67,6 +67,12 @@ def covers(confirmed: Built, built: Built) -> bool:
     return isinstance(confirmed, Refusal) and set(built.absent) <= set(confirmed.absent)
 
 
+def lost_sources(built: Built) -> frozenset[RemoteRef]:
+    """Give what its finds have lost, where a Secret is kept whole for that."""
+    kept = isinstance(built, Refusal) and built.otherwise is not None
+    return frozenset(built.absent) if kept and isinstance(built, Refusal) else frozenset()
+
+
 def key_of(lost: RemoteRef) -> str:
     """Give the key that a reference to a lost source stands for."""
     return lost.key.rpartition("?")[2]

@@ -9,13 +9,15 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from syncd.model.inventory import Inventory, Kind, Removal
 from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Action, Change, Plan
-from syncd.model.reference import FailureClass, RemoteRef
+from syncd.model.reference import FailureClass, Wanted
 from syncd.plan.instance import HOUR, Instance, Rules
 
+W = TypeVar("W", bound=Wanted)
 TenantStore = tuple[str, str]
 """Tenant and store; an empty store for a Secret that is made of literals alone, or whose mark does not tell."""
 _Limit = tuple[Kind, str, str]
@@ -31,12 +33,12 @@ def mappings_per_store(mappings: Iterable[SecretMapping]) -> dict[TenantStore, i
     """Count the mappings of each tenant and store in the whole loaded configuration: what a share is a share of."""
     counted: Counter[TenantStore] = Counter()
     for mapping in mappings:
-        stores = {selection.ref.store for selection in mapping.selections()} or {""}
+        stores = mapping.stores() or {""}
         counted.update((mapping.tenant, store) for store in stores)
     return dict(counted)
 
 
-def suspect_stores(latest: Mapping[RemoteRef, FailureClass | None]) -> frozenset[str]:
+def suspect_stores(latest: Mapping[W, FailureClass | None]) -> frozenset[str]:
     """Name the stores that answer ABSENT for too much to be believed, by the latest class of every source (None: OK).
 
     A store with one source can so remove nothing by itself.

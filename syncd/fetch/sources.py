@@ -1,0 +1,67 @@
+"""What the stores say to a set of mappings: their objects, and in a second stage what their queries find."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from syncd.fetch.gateway import Gateway
+from syncd.fetch.reading import Reading
+from syncd.model.reference import Found, Listing, Outcome, Query, RemoteRef
+from syncd.model.report import StoreCost
+
+
+class Sources:
+    """One reading of everything that some mappings want. Thread-safe. Holds the values until it is dropped.
+
+    Each distinct query is asked once, and each distinct object is read once, whether it is named, found, or both and
+    by however many. Who waits for some of it is held up by no others.
+    """
+
+    def __init__(self, gateway: Gateway, refs: Iterable[RemoteRef], queries: Iterable[Query] = ()) -> None:
+        """Start reading `refs` and asking `queries` (both canonical); returns at once."""
+        named = tuple(dict.fromkeys(refs))
+        self._gateway = gateway
+        self._lock = threading.Lock()
+        self._named = gateway.read(named)
+        self._queries = gateway.find(queries)
+        self._found: list[Reading] = []
+        self._reading_of = dict.fromkeys(named, self._named)
+
+    def found(self, queries: Iterable[Query]) -> dict[Query, Found]:
+        """Wait for what queries find, and start reading it. Raises KeyError for a query that was not asked."""
+        answers = self._queries.found(queries)
+        with self._lock:
+            new = [ref for ref in found_refs(answers.values()) if ref not in self._reading_of]
+            if new:
+                reading = self._gateway.read(new)
+                self._found.append(reading)
+                self._reading_of.update(dict.fromkeys(new, reading))
+        return answers
+
+    def outcomes(self, refs: Iterable[RemoteRef]) -> dict[RemoteRef, Outcome]:
+        """Wait for objects, those that `found` gave among them. Raises KeyError for one that was not wanted."""
+        asked = tuple(dict.fromkeys(refs))
+        by_reading: defaultdict[Reading, list[RemoteRef]] = defaultdict(list)
+        with self._lock:
+            for ref in asked:
+                by_reading[self._reading_of[ref]].append(ref)
+        told = {ref: outcome for reading, some in by_reading.items() for ref, outcome in reading.outcomes(some).items()}
+        return {ref: told[ref] for ref in asked}
+
+    def costs(self) -> Mapping[str, StoreCost]:
+        """Count, for each store, the wire requests so far, the distinct references and queries, and the failures."""
+        with self._lock:
+            readings = (self._named, self._queries, *self._found)
+        total: dict[str, StoreCost] = {}
+        for reading in readings:
+            for store, cost in reading.costs().items():
+                so_far = total.get(store, StoreCost(0, 0, 0))
+                total[store] = StoreCost(
+                    so_far.calls + cost.calls, so_far.sources + cost.sources, so_far.failures + cost.failures
+                )
+        return total
+
+
+def found_refs(answers: Iterable[Found]) -> tuple[RemoteRef, ...]:
+    """Give the distinct objects that queries found, in their order."""
+    return tuple(dict.fromkeys(ref for found in answers if isinstance(found, Listing) for ref in found.refs))
