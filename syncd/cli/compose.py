@@ -103,14 +103,17 @@ def own_namespace(environment: Mapping[str, str]) -> str:
     return kube_login.own_namespace(environment, kube_login.SERVICE_ACCOUNT) or DEFAULT_HOME
 
 
-def load_configuration(options: Namespace) -> Configuration[Provider]:
-    """Load the file that the options name; raises Stop with every problem."""
+def load_configuration(options: Namespace, *, may_consume: bool = False) -> Configuration[Provider]:
+    """Load the file that the options name; raises Stop with every problem.
+
+    Only a run that writes may use up what serves once, such as a wrapped secret id.
+    """
     path = Path(options.config)
     if not os.path.lexists(path):
         message = f"syncd: there is no file {path}; name the configuration with --config FILE or in SYNCD_CONFIG"
         raise Stop(CONFIGURATION, message)
     try:
-        return load(path, Registry(), own_namespace=own_namespace(os.environ))
+        return load(path, Registry(), own_namespace=own_namespace(os.environ), may_consume=may_consume)
     except ConfigurationError as error:
         lines = [str(diagnostic) for diagnostic in error.diagnostics]
         many = f"{len(lines)} problems" if len(lines) > 1 else "1 problem"
@@ -152,7 +155,7 @@ def opened_for_reading(
 
         return open_reader(settings, home, instance, os.environ)
 
-    return _opened(options, observe, folder, cluster)
+    return _opened(options, observe, folder, cluster, writes=False)
 
 
 def opened_for_writing(
@@ -168,7 +171,7 @@ def opened_for_writing(
 
         return open_target(settings, home, instance, os.environ)
 
-    return _opened(options, observe, folder, cluster)
+    return _opened(options, observe, folder, cluster, writes=True)
 
 
 @contextmanager
@@ -177,8 +180,10 @@ def _opened(
     observe: Observe | None,
     folder: Callable[[DirectoryTarget], R],
     cluster: "Callable[[KubernetesTarget, HomeSettings, str], Opened[R, H]]",
+    *,
+    writes: bool,
 ) -> Iterator[Parts[R, H]]:
-    configuration = load_configuration(options)
+    configuration = load_configuration(options, may_consume=writes)
     selected = _selected(configuration, options)
     with ExitStack() as stack:
         targets: dict[str, R] = {}

@@ -194,7 +194,7 @@ def _mismatch(tree: Tree, info: shapes.Type) -> Problem:
             (), f"{_short(written)} is not one of {', '.join(words)}", f"did you mean {meant}?" if meant else ""
         )
     for member in members:
-        if isinstance(member, shapes.StructType) and {field.encode_name for field in member.fields} == _CREDENTIAL:
+        if isinstance(member, shapes.StructType) and {field.encode_name for field in member.fields} >= _CREDENTIAL:
             return Problem((), "a credential is never written in the file", CREDENTIAL_HINT)
     wanted = " or ".join(_wanted(members)) or "something else"
     return Problem((), f"expected {wanted}, not {_KINDS[type(tree)]}", _hint(tree, members))

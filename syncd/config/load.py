@@ -37,15 +37,18 @@ _PLACE: Final = frozenset({"name", "namespace", "target"})
 """Fields of a mapping that say which Secret it writes."""
 
 
-def load(path: Path, specs: Mapping[str, StoreSpec[P]], *, own_namespace: str = "syncd") -> Configuration[P]:
+def load(
+    path: Path, specs: Mapping[str, StoreSpec[P]], *, own_namespace: str = "syncd", may_consume: bool = False
+) -> Configuration[P]:
     """Load the configuration whose main file is `path`, and every file that it includes.
 
     `specs` are the types of stores by the word after `type:`. `own_namespace` is the home namespace where the file
-    names none: the Pod's own inside a cluster; no mapping may write there. Reads files and nothing else; the
-    providers of the stores are made, which costs no I/O. Raises ConfigurationError with every problem of every file.
+    names none: the Pod's own inside a cluster; no mapping may write there. `may_consume` tells the stores whether what
+    serves only once may be used up. Reads files and nothing else; the providers of the stores are made, which costs no
+    I/O. Raises ConfigurationError with every problem of every file.
     """
     with _collector_off():
-        return _Loader(path, specs, own_namespace).load()
+        return _Loader(path, specs, own_namespace, may_consume=may_consume).load()
 
 
 @contextmanager
@@ -95,10 +98,11 @@ def _follows(problem: Problem, told: Iterable[Problem]) -> bool:
 class _Loader(Generic[P]):
     """One load: the main file first, since it says what the others are checked against."""
 
-    def __init__(self, path: Path, specs: Mapping[str, StoreSpec[P]], own_namespace: str) -> None:
+    def __init__(self, path: Path, specs: Mapping[str, StoreSpec[P]], own_namespace: str, *, may_consume: bool) -> None:
         self._path = path
         self._specs = specs
         self._own_namespace = own_namespace
+        self._may_consume = may_consume
         self._files: list[SourceFile] = []
         self._mappings: list[SecretMapping] = []
         self._keys: dict[SecretKey, SecretMapping] = {}
@@ -178,7 +182,7 @@ class _Loader(Generic[P]):
         stores: dict[str, Store[P]] = {}
         for index, (name, options) in enumerate(tree.items()):
             origin = main.position("stores", index)
-            found = store_of(name, options, self._specs, base=main.folder, origin=origin)
+            found = store_of(name, options, self._specs, base=main.folder, origin=origin, may_consume=self._may_consume)
             if isinstance(found, list):
                 main.problems.extend(problem.under("stores", name) for problem in found)
             else:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, Never, cast
 from urllib.parse import urlsplit
@@ -62,7 +63,13 @@ COMMON: Final = tuple(field.encode_name for field in msgspec.structs.fields(Stor
 
 
 def store_of(
-    name: str, tree: Tree, specs: Mapping[str, StoreSpec[P]], *, base: Path, origin: Position
+    name: str,
+    tree: Tree,
+    specs: Mapping[str, StoreSpec[P]],
+    *,
+    base: Path,
+    origin: Position,
+    may_consume: bool = False,
 ) -> Store[P] | list[Problem]:
     """Give the store called `name` with its provider made, or all that is wrong with it, paths from its own mapping."""
     report: list[Problem] = []
@@ -80,7 +87,7 @@ def store_of(
         meant = nearest(text(shape.type), specs)
         hint = f"did you mean {meant}?" if meant else "known here: " + ", ".join(sorted(specs))
         report.append(Problem(("type",), f"there is no store type {text(shape.type)[:64]!r}", hint))
-    settings = _settings(name, shape, base, report)
+    settings = replace(_settings(name, shape, base, report), may_consume=may_consume)
     rate, concurrency = _limits(shape.limits, report)
     formerly = None if shape.formerly is None else text(shape.formerly)
     if formerly is not None and not is_word(formerly):

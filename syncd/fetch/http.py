@@ -167,6 +167,10 @@ class Transport:
             raise _translated(error) from None
         return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
 
+    def look_again(self) -> None:
+        """Look at the certificate files with the next request, however lately that was done; for logins."""
+        self._looked = float("-inf")
+
     def close(self) -> None:
         """Close idle connections; later requests open new ones."""
         with self._lock:
@@ -219,7 +223,10 @@ class Transport:
             return ()
 
     def _build(self) -> "_Pools":
-        context = ssl.create_default_context(cafile=str(self._tls.ca_file) if self._tls.ca_file else None)
+        authorities = str(self._tls.ca_file) if self._tls.ca_file else None
+        context = ssl.create_default_context(cafile=None if self._tls.system_too else authorities)
+        if authorities and self._tls.system_too:
+            context.load_verify_locations(authorities)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._tls.cert_file:
             context.load_cert_chain(self._tls.cert_file, self._tls.key_file)

@@ -30,6 +30,8 @@ class Tls:
     server_name: str | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    system_too: bool = False
+    """True: beside `ca_file` the system's authorities are believed, as at the login endpoints of public clouds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class StoreSettings:
     """True where the platform file says `plaintext: mesh`: `http://` is then allowed beyond loopback."""
     clock: Callable[[], float] | None = None
     """Monotonic seconds; None for the real clock. Tests move it."""
+    may_consume: bool = False
+    """True where what serves only once may be used up, such as a wrapped secret id; never in a diff or a check."""
 
 
 @dataclass(frozen=True, slots=True)

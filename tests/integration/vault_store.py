@@ -10,7 +10,7 @@ import msgspec
 
 from syncd.fetch.seam import CallAborted
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
-from syncd.model.store import StoreSettings, Timeouts
+from syncd.model.store import StoreSettings, Timeouts, Tls
 from syncd.node import Problem
 from syncd_providers.vault import SPEC
 from syncd_providers.vault.options import VaultOptions
@@ -54,12 +54,22 @@ class Bench:
     now: float = 1000.0
     """What the stores made here take for monotonic seconds."""
     timeouts: Timeouts = field(default_factory=Timeouts)
+    tls: Tls = field(default_factory=Tls)
+    may_consume: bool = True
+    """As in a run that writes; a diff and a check have it False."""
     made: list[VaultProvider] = field(default_factory=list)
 
     def store(self, auth: Mapping[str, object], **fields: object) -> VaultProvider:
         """Make a store; `fields` stand beside `auth` in its block."""
         block = {"address": self.address, "auth": auth, **fields}
-        settings = StoreSettings("v", self.folder, timeouts=self.timeouts, clock=lambda: self.now)
+        settings = StoreSettings(
+            "v",
+            self.folder,
+            timeouts=self.timeouts,
+            tls=self.tls,
+            clock=lambda: self.now,
+            may_consume=self.may_consume,
+        )
         options = msgspec.convert(block, VaultOptions)
         assert list(SPEC.check(options, settings)) == []
         provider = SPEC.create(options, settings)

@@ -56,21 +56,27 @@ class OpenBao:
     root_token: str
     audit_log: str
     """Path of the audit log."""
+    tls_address: str = ""
+    """Where it listens with TLS; empty where it was not told to."""
     _versions: dict[str, int] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def start(cls, directory: Path) -> Self:
-        """Start it on a free port, its files in `directory`, and wait until it answers."""
+    def start(cls, directory: Path, *, certificate: Path | None = None) -> Self:
+        """Start it on a free port, its files in `directory`, and wait until it answers.
+
+        With `certificate` (a PEM file with its key) it listens with TLS too, at `tls_address`, and asks for client
+        certificates there.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         audit_log = directory / "audit.jsonl"
+        port, tls_port = _free_port(), _free_port() if certificate else 0
         # OpenBao takes audit devices from its configuration only (https://openbao.org/docs/audit/).
-        (directory / "server.hcl").write_text(
-            f'audit "file" "file" {{ options {{ file_path = "{audit_log}", hmac_accessor = "false" }} }}\n'
-        )
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        settings = f'audit "file" "file" {{ options {{ file_path = "{audit_log}", hmac_accessor = "false" }} }}\n'
+        if certificate:
+            files = f'tls_cert_file = "{certificate}"\ntls_key_file = "{certificate}"'
+            settings += f'listener "tcp" {{\naddress = "127.0.0.1:{tls_port}"\n{files}\n}}\n'
+        (directory / "server.hcl").write_text(settings)
         token = f"root-{secrets.token_hex(16)}"
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -89,6 +95,7 @@ class OpenBao:
                 env={"HOME": str(directory), "PATH": "/usr/bin:/bin"},
             )
         server = cls(f"http://127.0.0.1:{port}", token, str(audit_log), _process=process)
+        server.tls_address = f"https://127.0.0.1:{tls_port}" if certificate else ""
         try:
             server._await_ready(directory / "log")
             server.do("POST", "sys/auth/approle", {"type": "approle"})
@@ -307,6 +314,13 @@ class OpenBao:
                 message = f"OpenBao did not start:\n{log.read_text(errors='replace')[-3000:]}"
                 raise RuntimeError(message)
             time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _asked(entry: Json) -> Asked:

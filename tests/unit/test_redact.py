@@ -21,8 +21,10 @@ VALUE = SecretValue(CANARY)
 ROOT = Path(__file__).parents[2]
 REVEALED = {
     "providers/syncd_providers/azure/credential.py": 1,
-    "providers/syncd_providers/vault/client.py": 2,
+    "providers/syncd_providers/vault/azure_identity.py": 1,
+    "providers/syncd_providers/vault/client.py": 3,
     "providers/syncd_providers/vault/login.py": 1,
+    "providers/syncd_providers/vault/methods.py": 1,
     "syncd/build/select.py": 4,
     "syncd/daemon/digests.py": 1,
     "syncd/fetch/credential.py": 1,

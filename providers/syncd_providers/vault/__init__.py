@@ -1,7 +1,9 @@
-"""HashiCorp Vault and OpenBao: KV 1 and 2, by token or AppRole.
+"""HashiCorp Vault and OpenBao: KV 1 and 2, by every login that machines use.
 
-`options` is the configuration, `paths` the names of objects, `answers` what an answer means, `login` and `session` the
-token, `client` the requests (the one place that knows hvac), `provider` what the gateway calls.
+`options` and `auth` are the configuration, `paths` the names of objects, `answers` what an answer means, `client` the
+requests (the one place that knows hvac), `provider` what the gateway calls. A token comes from `methods`, one request
+for each login method, with `approle` for secret ids that come wrapped, `aws_identity` and `azure_identity` for what
+the SDKs of the clouds show; `login` judges the answer, and `session` looks after the token.
 """
 
 from syncd.fetch.seam import ProviderSpec

@@ -16,6 +16,7 @@ from hvac.adapters import Adapter
 
 from syncd.fetch.http import Answer, Transport
 from syncd.redact import SecretValue
+from syncd_providers.vault.login import Asked
 
 _JSON: Final = "application/json"
 
@@ -94,7 +95,7 @@ class VaultClient:
         self._kv1 = client.secrets.kv.v1
         self._kv2 = client.secrets.kv.v2
         self._token = client.auth.token
-        self._approle = client.auth.approle
+        self._transport = transport
 
     def read(
         self, kv: int, mount: str, path: str, version: str, token: SecretValue, remaining: float, index: str = ""
@@ -136,11 +137,29 @@ class VaultClient:
         self._bind(token, remaining)
         return _answer(self._token.revoke_self())
 
-    def login_approle(self, mount: str, role_id: str, secret_id: SecretValue, remaining: float) -> Answer:
-        """Log in with a role id and a secret id."""
+    def login(self, mount: str, asked: Asked, remaining: float) -> Answer:
+        """Log in at the method that is mounted below auth/; certificate files that changed are taken up first."""
+        self._transport.look_again()
         self._bind(None, remaining)
-        secret = secret_id.reveal().decode("utf-8", "replace")
-        return _answer(self._approle.login(role_id, secret, use_token=False, mount_point=mount))
+        body = {
+            name: value.reveal().decode("utf-8", "replace") if isinstance(value, SecretValue) else value
+            for name, value in asked.body.items()
+        }
+        user = f"/{quote(asked.user, safe='')}" if asked.user else ""
+        return _answer(self._adapter.post(f"/v1/auth/{quote(mount)}/login{user}", json=body))
+
+    def wrapping_lookup(self, wrapped: SecretValue, remaining: float) -> Answer:
+        """Ask what a wrapping token was made by; it stays good."""
+        self._bind(None, remaining)
+        token = wrapped.reveal().decode("ascii")
+        return _answer(self._adapter.post("/v1/sys/wrapping/lookup", json={"token": token}))
+
+    def unwrap(self, wrapped: SecretValue, remaining: float) -> Answer:
+        """Take what a wrapping token holds; that works once. Named in the body too, it would be used up by its header
+        (https://developer.hashicorp.com/vault/api-docs/system/wrapping-unwrap).
+        """  # noqa: D205 — one thought
+        self._bind(wrapped, remaining)
+        return _answer(self._adapter.post("/v1/sys/wrapping/unwrap"))
 
     def _bind(self, token: SecretValue | None, remaining: float, index: str = "") -> None:
         self._call.token = token

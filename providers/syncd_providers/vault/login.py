@@ -1,20 +1,17 @@
-"""Login answers, and the two ways to a token: one that was given, and one that an AppRole login gives."""
+"""What a login is, and what its answer means: a token, or why there is none."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
-from syncd.fetch.credential import Credential, CredentialUnreadable, plain_or_credential, read_credential
+from syncd.fetch.credential import CredentialUnreadable
 from syncd.fetch.http import Answer
 from syncd.fetch.seam import Call
 from syncd.model.reference import Failure, FailureClass
-from syncd.node import text
 from syncd.redact import SecretValue
-from syncd_providers.vault.options import AppRole, VaultOptions
 from syncd_providers.vault.statuses import clock_skew, is_vault, refused, says
 
 
@@ -30,82 +27,78 @@ class Grant:
     renewable: bool = False
     index: str = ""
     """The state of the cluster that knows this login (X-Vault-Index); empty where the server does not say."""
+    batch: bool = False
+    """True for a batch token, which can be neither renewed nor revoked
+    (https://developer.hashicorp.com/vault/docs/concepts/tokens#token-type-comparison)."""
 
 
-class Logins(Protocol):
-    """The requests that a login may need: a part of `VaultClient`."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One login request: its body, and what follows `login` in its path."""
 
-    def login_approle(self, mount: str, role_id: str, secret_id: SecretValue, remaining: float) -> Answer:
-        """Log in with a role id and a secret id."""
+    body: Mapping[str, str | SecretValue]
+    user: str = ""
+
+
+class Requests(Protocol):
+    """The requests that a login may need: a part of `VaultClient`. Each raises TransportError."""
+
+    def login(self, mount: str, asked: Asked, remaining: float) -> Answer:
+        """Log in at the method that is mounted below auth/."""
+
+    def wrapping_lookup(self, wrapped: SecretValue, remaining: float) -> Answer:
+        """Ask what a wrapping token was made by; it stays good."""
+
+    def unwrap(self, wrapped: SecretValue, remaining: float) -> Answer:
+        """Take what a wrapping token holds; that works once."""
 
 
 class Login(Protocol):
-    """One configured way to get a token."""
+    """One configured way to get a token. Called by one thread at a time."""
 
-    def get(self, client: Logins, call: Call) -> Grant | Failure:
-        """Get a token. Raises TransportError, CallAborted."""
+    @property
+    def described(self) -> str:
+        """Name it in a message: method, mount and role or user; never a credential."""
 
-
-class GivenToken:
-    """A token that somebody else keeps alive; its file is read anew for each login."""
-
-    def __init__(self, source: Credential, base: Path) -> None:
-        """Keep where it stands."""
-        self._source = source
-        self._base = base
-
-    def get(self, client: Logins, call: Call) -> Grant | Failure:  # noqa: ARG002 — no request is needed
-        """Read the token."""
-        try:
-            secret = read_credential(self._source, self._base)
-        except CredentialUnreadable as error:
-            return _unreadable(error)
-        if not is_token(secret.reveal()):
-            message = "the given token is not one line of printable characters; write the bare token"
-            return _store_wide(FailureClass.DENIED, "token-malformed", message)
-        return Grant(secret, ours=False)
+    def get(self, client: Requests, call: Call) -> Grant | Failure:
+        """Get a token, from files read anew. Raises TransportError, CallAborted."""
 
 
-class AppRoleLogin:
-    """A login with a role id and a secret id, both read anew for each."""
+Builder = Callable[[Requests, Call], Asked | Failure]
+"""Reads the credential and makes the request of it. Raises CredentialUnreadable, TransportError, CallAborted."""
 
-    def __init__(self, options: AppRole, base: Path, address: str, wall: Callable[[], float]) -> None:
-        """Keep where they stand; `wall` gives seconds since the epoch."""
-        self._options = options
-        self._wall = wall
-        self._base = base
-        self._mount = text(options.mount).strip("/")
+
+class RequestLogin:
+    """A login by one request."""
+
+    def __init__(
+        self, described: str, mount: str, build: Builder, address: str, wall: Callable[[], float] = time.time
+    ) -> None:
+        """Keep what makes the request; `wall` gives seconds since the epoch."""
+        self.described = described
+        self._mount = mount
+        self._build = build
         self._address = address
+        self._wall = wall
 
-    def get(self, client: Logins, call: Call) -> Grant | Failure:
+    def get(self, client: Requests, call: Call) -> Grant | Failure:
         """Log in."""
         try:
-            role_id = plain_or_credential(self._options.role_id, self._base)
-            secret_id = read_credential(self._options.secret_id, self._base)
+            asked = self._build(client, call)
         except CredentialUnreadable as error:
-            return _unreadable(error)
+            return unreadable(self.described, error)
+        if isinstance(asked, Failure):
+            return asked
         call.spend()
-        answer = client.login_approle(self._mount, role_id, secret_id, call.remaining())
-        return judge_login(answer, self._described(), self._address, self._wall())
-
-    def _described(self) -> str:
-        """Name the login in a message; a role id that is kept as a credential stays out of it."""
-        role = self._options.role_id
-        whose = "" if isinstance(role, Credential) else f" for role id {text(role)}"
-        return f"the appRole login at auth/{self._mount}{whose}"
-
-
-def login_of(options: VaultOptions, base: Path, wall: Callable[[], float] = time.time) -> Login:
-    """Make the login that the options ask for; `check` has seen that there is exactly one."""
-    if options.auth.app_role is not None:
-        return AppRoleLogin(options.auth.app_role, base, text(options.address), wall)
-    return GivenToken(options.auth.token or Credential(), base)
+        answer = client.login(self._mount, asked, call.remaining())
+        return judge_login(answer, self.described, self._address, self._wall())
 
 
 class _Auth(msgspec.Struct, frozen=True):
     client_token: str
     lease_duration: int = 0
     renewable: bool = False
+    token_type: str = ""
 
 
 class _AuthReply(msgspec.Struct, frozen=True):
@@ -113,7 +106,14 @@ class _AuthReply(msgspec.Struct, frozen=True):
 
 
 _reply = msgspec.json.Decoder(_AuthReply)
+_MISSING: Final = "finds no such method; check its mount and the namespace"
+_QUOTA: Final = "is stopped by a lease count quota; revoke leases that nobody uses, or raise it"
+_ROLE_MISSING: Final = "finds no such role there; check its name, or make it"
+_NOT_ALLOWED: Final = "is not allowed; look whether that method is mounted there and what binds the role"
 _REFUSED: Final = "was refused; look whether its credential is right, expired, used up or revoked"
+_NO_ROLE: Final = ("invalid role name", "could not be found", "entry for role")
+"""How the methods say that there is no such role
+(https://github.com/hashicorp/vault, builtin/credential; the plugins vault-plugin-auth-jwt, -kubernetes and -azure)."""
 
 
 def judge_login(answer: Answer, login: str, address: str, now: float | None = None) -> Grant | Failure:
@@ -126,41 +126,40 @@ def judge_login(answer: Answer, login: str, address: str, now: float | None = No
             auth = _reply.decode(answer.body).auth
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             message = f"{address} answered 200 to {login} without a token"
-            return _store_wide(FailureClass.MALFORMED, "login-answer-malformed", message, transient=True)
+            return store_wide(FailureClass.MALFORMED, "login-answer-malformed", message, transient=True)
         token = auth.client_token.encode("utf-8", "replace")
         if not is_token(token):
             message = f"{login} gave no usable token; does it ask for a second factor?"
-            return _store_wide(FailureClass.DENIED, "login-without-token", message)
+            return store_wide(FailureClass.DENIED, "login-without-token", message)
         index = answer.headers.get("x-vault-index", "")
+        batch = auth.token_type == "batch"  # noqa: S105 — a kind of token
         return Grant(
             SecretValue(token),
             ours=True,
             seconds=max(auth.lease_duration, 0),
-            renewable=auth.renewable,
+            renewable=auth.renewable and not batch,
             index=index if is_token(index.encode("utf-8", "replace")) else "",
+            batch=batch,
         )
     return _no_login(answer, login, address, now)
 
 
 def _no_login(answer: Answer, login: str, address: str, now: float | None) -> Failure:
-    status = answer.status
+    status, body = answer.status, answer.body
     skew = None if now is None else clock_skew(answer.headers, now)
     if status in (400, 403) and skew is not None:
         message = f"{login} was refused, and the clock of {address} is {skew:+.0f} s from the one here; set the clock"
-        return _store_wide(FailureClass.DENIED, "clock", message)
-    if status == 404 and is_vault(answer.body):
-        message = f"{login} finds no such method; check its mount and the namespace"
-        return _store_wide(FailureClass.CONFIG, "login-missing", message)
-    if status == 429 and says(answer.body, "lease count"):
-        message = f"{login} is stopped by a lease count quota; revoke leases that nobody uses, or raise it"
-        return _store_wide(FailureClass.THROTTLED, "lease-quota-exceeded", message)
-    if status == 400:
-        return _store_wide(FailureClass.DENIED, "login-refused", f"{login} {_REFUSED}")
-    if status == 403:
-        message = f"{login} is not allowed; look whether that method is mounted there and what binds the role"
-        return _store_wide(FailureClass.DENIED, "login-denied", message)
-    found = refused(answer, login, address)
-    return Failure(found.cls, found.reason, found.message, found.retry_after, "store", transient=found.transient)
+        return store_wide(FailureClass.DENIED, "clock", message)
+    for fits, cls, reason, what in (
+        (status == 404 and is_vault(body), FailureClass.CONFIG, "login-missing", _MISSING),
+        (status == 429 and says(body, "lease count"), FailureClass.THROTTLED, "lease-quota-exceeded", _QUOTA),
+        (status == 400 and says(body, *_NO_ROLE), FailureClass.CONFIG, "login-role-missing", _ROLE_MISSING),
+        (status == 400, FailureClass.DENIED, "login-refused", _REFUSED),
+        (status == 403, FailureClass.DENIED, "login-denied", _NOT_ALLOWED),
+    ):
+        if fits:
+            return store_wide(cls, reason, f"{login} {what}")
+    return widened(refused(answer, login, address))
 
 
 def is_token(token: bytes) -> bool:
@@ -168,9 +167,34 @@ def is_token(token: bytes) -> bool:
     return bool(token) and all(0x21 <= byte <= 0x7E for byte in token)
 
 
-def _unreadable(error: CredentialUnreadable) -> Failure:
-    return _store_wide(FailureClass.DENIED, "credential-unreadable", f"cannot log in: {error}")
+def is_bare(secret: SecretValue) -> bool:
+    """Tell whether a credential that should be a token can be one."""
+    return is_token(secret.reveal())
 
 
-def _store_wide(cls: FailureClass, reason: str, message: str, *, transient: bool = False) -> Failure:
+def unreadable(login: str, error: CredentialUnreadable) -> Failure:
+    """Say that a login cannot be tried."""
+    return store_wide(FailureClass.DENIED, "credential-unreadable", f"{login} cannot be tried: {error}")
+
+
+def malformed(login: str) -> Failure:
+    """Say that what stands for a token is none."""
+    message = f"{login} cannot be tried: its token is not one line of printable characters; write the bare token"
+    return store_wide(FailureClass.DENIED, "token-malformed", message)
+
+
+def sdk_missing(login: str, extra: str) -> Failure:
+    """Say that a login needs a package that came not with syncd's."""
+    message = f"{login} cannot be tried: the SDK that it needs is not installed; install syncd[{extra}] beside it"
+    return store_wide(FailureClass.CONFIG, "sdk-missing", message)
+
+
+def store_wide(cls: FailureClass, reason: str, message: str, *, transient: bool = False) -> Failure:
+    """Say what keeps the whole store from being read."""
     return Failure(cls, reason, message, scope="store", transient=transient)
+
+
+def widened(found: Failure, login: str = "") -> Failure:
+    """Give a failure that was judged for one object as one of the whole store, said of `login` where it is named."""
+    message = f"{login}: {found.message}" if login else found.message
+    return Failure(found.cls, found.reason, message, found.retry_after, "store", transient=found.transient)

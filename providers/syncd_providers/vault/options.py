@@ -2,37 +2,16 @@
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from syncd.fetch.credential import Credential
 from syncd.model.store import StoreSettings
 from syncd.node import Problem, Text, text
+from syncd_providers.vault.auth import Auth
+from syncd_providers.vault.auth import check as check_auth
 from syncd_providers.vault.paths import fault_of_mount, fault_of_path
-
-
-class AppRole(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """Login with a role id and a secret id."""
-
-    role_id: Text | Credential
-    secret_id: Credential
-    mount: Text = "approle"
-
-
-class Auth(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """The login methods; exactly one is given."""
-
-    token: Credential | None = None
-    app_role: AppRole | None = None
-    kubernetes: object = None
-    jwt: object = None
-    userpass: object = None
-    ldap: object = None
-    cert: object = None
-    aws: object = None
-    azure: object = None
 
 
 class VaultOptions(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -47,10 +26,6 @@ class VaultOptions(msgspec.Struct, rename="camel", forbid_unknown_fields=True, k
     """None: asked of the server, mount by mount."""
 
 
-_SUPPORTED: Final = {"token": "token", "app_role": "appRole"}
-_LATER: Final = ("kubernetes", "jwt", "userpass", "ldap", "cert", "aws", "azure")
-
-
 def check(options: VaultOptions, settings: StoreSettings) -> Iterable[Problem]:
     """Give every problem of the options that their types let through."""
     yield from _check_address(text(options.address), settings)
@@ -58,7 +33,7 @@ def check(options: VaultOptions, settings: StoreSettings) -> Iterable[Problem]:
         yield Problem(("namespace",), f"the namespace {fault}", "write its path, such as team-a/payments")
     if fault := fault_of_mount(text(options.mount)):
         yield Problem(("mount",), f"the mount {fault}", "write the path that the KV engine is mounted at, as secret")
-    yield from _check_auth(options.auth)
+    yield from check_auth(options.auth, settings, encrypted=text(options.address).startswith("https://"))
 
 
 def _check_address(address: str, settings: StoreSettings) -> Iterable[Problem]:
@@ -88,24 +63,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _check_auth(auth: Auth) -> Iterable[Problem]:
-    given = [name for name in (*_SUPPORTED, *_LATER) if getattr(auth, name) is not None]
-    for name in given:
-        if name in _LATER:
-            yield Problem(("auth", name), "not supported yet", "log in with token or appRole")
-    if len(given) != 1:
-        what = "no login method is given" if not given else "exactly one login method is given"
-        names = [_SUPPORTED.get(name, name) for name in given]
-        found = f"; here stand {', '.join(names)}" if given else ""
-        yield Problem(("auth",), f"{what}{found}", "write one of token and appRole")
-    if auth.token is not None:
-        yield from auth.token.check("auth", "token")
-    if auth.app_role is not None:
-        role = auth.app_role
-        yield from role.secret_id.check("auth", "appRole", "secretId")
-        if isinstance(role.role_id, Credential):
-            yield from role.role_id.check("auth", "appRole", "roleId")
-        if fault := fault_of_path(text(role.mount).strip("/")):
-            yield Problem(("auth", "appRole", "mount"), f"the mount {fault}", "write its path below auth/, as approle")

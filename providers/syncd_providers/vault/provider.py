@@ -12,7 +12,7 @@ from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, Remot
 from syncd.model.store import StoreSettings
 from syncd.node import Problem, text
 from syncd_providers.vault import answers, paths
-from syncd_providers.vault.login import login_of
+from syncd_providers.vault.methods import login_of
 from syncd_providers.vault.options import VaultOptions
 from syncd_providers.vault.session import Session, Token
 
@@ -86,9 +86,9 @@ class VaultProvider:
         from syncd_providers.vault.client import VaultClient  # noqa: PLC0415 — late on purpose
 
         settings = self._settings
-        transport = Transport(timeouts=settings.timeouts, tls=settings.tls, proxy=settings.proxy)
+        transport = Transport(timeouts=settings.timeouts, tls=settings.tls, proxy=settings.proxy, clock=self._clock)
         client = VaultClient(self._address, text(self._options.namespace).strip("/"), transport)
-        login = login_of(self._options, settings.base)
+        login = login_of(self._options, settings)
         session = Session(client, login, self._address, self._clock)
         return _Connected(client, session, transport, self._address, self._options.kv_version, self._clock)
 

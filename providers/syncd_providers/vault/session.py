@@ -15,7 +15,7 @@ from syncd.fetch.http import TransportError
 from syncd.fetch.seam import Call
 from syncd.model.reference import Failure, FailureClass
 from syncd.redact import SecretValue
-from syncd_providers.vault.login import Grant, Login, judge_login
+from syncd_providers.vault.login import Grant, Login, judge_login, widened
 
 if TYPE_CHECKING:
     from syncd_providers.vault.client import VaultClient
@@ -50,7 +50,8 @@ class Token:
     """When to renew it or log in anew: at two thirds of its life, or a little before."""
     ends: float
     index: str = ""
-    """See `Grant`."""
+    batch: bool = False
+    """See `Grant` for both."""
 
 
 class Session:
@@ -197,8 +198,7 @@ class Session:
         try:
             grant = self._login.get(self._client, call)
         except TransportError as error:
-            failure = error.failure(self._address)
-            grant = Failure(failure.cls, failure.reason, failure.message, scope="store")
+            grant = widened(error.failure(self._address), self._login.described)
         if isinstance(grant, Failure):
             if old is not None and asked < old.ends:
                 return self._postponed(old, asked)
@@ -223,12 +223,12 @@ class Session:
         return self._token
 
     def _retire(self, token: Token) -> None:
-        if token.ours:
+        if token.ours and not token.batch:
             self._retired = [*self._retired, token][-_RETIRED:]
 
     def _revoke(self, token: Token, deadline: float) -> None:
         left = deadline - time.monotonic()
-        if token.ours and left > 0:
+        if token.ours and not token.batch and left > 0:
             with suppress(TransportError):
                 self._client.revoke(token.secret, left)
 
@@ -253,4 +253,5 @@ def _token(grant: Grant, number: int, asked: float, chance: float) -> Token:
         due=_due(asked, seconds, chance),
         ends=asked + seconds,
         index=grant.index,
+        batch=grant.batch,
     )
