@@ -35,7 +35,7 @@ def failed_checks(checks: Checks, data: Mapping[str, bytes], *, now: float) -> I
 
 
 def _certificate_flaw(check: CertificateCheck, data: Mapping[str, bytes], now: float) -> str:
-    from syncd.build import certificates  # noqa: PLC0415 — cryptography's X.509 is loaded where it is used
+    from syncd.pki import certificates  # noqa: PLC0415 — cryptography's X.509 is loaded where it is used
 
     key = check.key
     if key not in data:

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from syncd.build.pem import PemFlaw, read_blocks
 from syncd.build.select import Fault
 from syncd.model.reference import FailureClass
+from syncd.pki.pem import PemFlaw, read_blocks
 
 PRIVATE_KEY: Final = "ssh-privatekey"
 KNOWN_HOSTS: Final = "known_hosts"

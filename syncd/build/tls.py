@@ -7,10 +7,10 @@ is kept byte for byte.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from syncd.build import certificates, pkcs12, private_keys
-from syncd.build.pem import Block
 from syncd.build.select import Fault
 from syncd.model.reference import FailureClass
+from syncd.pki import certificates, pkcs12, private_keys
+from syncd.pki.pem import Block
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -21,6 +21,7 @@ from syncd.config.names import (
 )
 from syncd.config.placement import Places, namespace_of, target_of
 from syncd.config.references import TOLD, Catalogue, DataShape, ExtractShape, Report, extract, source
+from syncd.config.template import TemplateShape, template_of, templated, with_templates
 from syncd.config.timing import interval_of, schedule_of
 from syncd.config.typed import (
     BasicAuthShape,
@@ -62,6 +63,7 @@ class MappingShape(Shape, frozen=True, kw_only=True):
     docker: list[RegistryShape] | None = None
     basic_auth: BasicAuthShape | None = None
     ssh_auth: SshAuthShape | None = None
+    template: TemplateShape | None = None
     checks: ChecksShape | None = None
     allow_empty: bool | list[Text] = False
     interval: Text | None = None
@@ -80,7 +82,6 @@ class MappingShape(Shape, frozen=True, kw_only=True):
         "namespaces": always,
         "namespaceSelector": always,
         "movedFrom": always,
-        "template": always,
         "restart": anything_but("none"),
         "keepVersions": always,
         "refresh": one_of("onChange", "once"),
@@ -121,6 +122,11 @@ def mapping_of(written: MappingShape, origin: Position, given: Given) -> tuple[S
     builder = builder_of(written.builders(), store=store, catalogue=given.catalogue, report=report)
     report.extend(type_mistakes(written.builders(), secret_type if written.type else "", builder, written.data))
     known = _known_keys(written, builder)
+    template = template_of(written.template, data, known, report)
+    finished = with_templates(known, template)
+    read_or_made = None if known is None or finished is None else known | finished
+    own_labels = templated("labels", written.template, data, written.labels, secret_type, report)
+    own_annotations = templated("annotations", written.template, data, written.annotations, secret_type, report)
     mapping = SecretMapping(
         id=_id_of(written, key, report),
         key=key,
@@ -129,13 +135,14 @@ def mapping_of(written: MappingShape, origin: Position, given: Given) -> tuple[S
         data=data,
         data_from=data_from,
         builder=builder,
-        checks=checks_of(written.checks, known, report),
-        labels=labels(written.labels, given.labels, secret_type, report),
-        annotations=annotations(written.annotations, given.annotations, secret_type, report),
+        template=template,
+        checks=checks_of(written.checks, finished, report),
+        labels=labels(own_labels, given.labels, secret_type, report),
+        annotations=annotations(own_annotations, given.annotations, secret_type, report),
         interval=interval_of(written.interval, given.interval, report),
         schedule=schedule_of(written.schedule, written.time_zone, written.interval, report),
         time_zone=None if written.time_zone is None else text(written.time_zone),
-        allow_empty=_allow_empty(written, known, report),
+        allow_empty=_allow_empty(written, read_or_made, report),
         suspend=written.suspend,
         adopt=bool(written.adopt),
         adopt_from=_adopt_from(written, report),

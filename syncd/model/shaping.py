@@ -113,12 +113,12 @@ def keys_of(builder: Builder) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Texts that are made of the mapping's keys, each under its key; checked when the file was loaded."""
+    """Texts that are made of the mapping's keys, each under its key; checked when the file was loaded.
+
+    Labels and annotations are made of literals alone, and so when the file is loaded: the mapping has them as they are.
+    """
 
     data: tuple[tuple[str, str], ...]
-    labels: tuple[tuple[str, str], ...] = ()
-    """Made of literals only, as annotations are: a label shows what stands in it."""
-    annotations: tuple[tuple[str, str], ...] = ()
     keep: bool = True
     """False: keys that no template names are dropped."""
 

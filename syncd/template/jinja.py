@@ -30,7 +30,7 @@ MAX_BLOCKS: Final = 8
 _OPENING: Final = frozenset({"if", "for"})
 _CLOSING: Final = frozenset({"endif", "endfor"})
 _TAGS: Final = _OPENING | _CLOSING | {"elif", "else"}
-_BLANKS: Final = "\x1f\x1e\x1d\x1c\v\f\x85\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u3000"
+BLANKS: Final = "\x1f\x1e\x1d\x1c\v\f\x85\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u3000"
 """White space to Python's patterns, and no end of a line to the lexer: one that the text does not use stands for a
 carriage return while the lexer looks at it."""
 _ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.?)", re.DOTALL)
@@ -66,7 +66,7 @@ class _Lexer(lexer.Lexer):
 
     def stream(self, source: str) -> lexer.TokenStream:
         """Give the tokens of `source`, carriage returns and all."""
-        blank = next((blank for blank in _BLANKS if blank not in source), "") if "\r" in source else ""
+        blank = next((blank for blank in BLANKS if blank not in source), "") if "\r" in source else ""
         if "\r" in source and not blank:
             raise _MistakeError(1, "too many kinds of white space in one text")
         tokens = self.tokeniter(source.replace("\r", blank) if blank else source, None)

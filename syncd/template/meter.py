@@ -56,11 +56,13 @@ def stop(reason: Reason, message: str) -> Never:
 class Meter:
     """Counts one rendering."""
 
-    __slots__ = ("_loops", "_output", "_steps", "_work", "limits")
+    __slots__ = ("_loops", "_output", "_steps", "_work", "kept", "limits")
 
     def __init__(self, limits: Limits) -> None:
         """Start at nothing."""
         self.limits = limits
+        self.kept: dict[object, object] = {}
+        """What is costly to make, by what it was made of, for as long as this rendering takes."""
         self._steps = limits.steps
         self._loops = limits.loops
         self._work = limits.work

@@ -191,7 +191,6 @@ NOT_YET = [
     "namespaces: [a]",
     "namespaceSelector: {matchLabels: {a: b}}",
     "movedFrom: a/b",
-    "template: {}",
     "restart: [a]",
     "keepVersions: 3",
     "refresh: onChange",

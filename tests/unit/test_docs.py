@@ -30,6 +30,7 @@ from syncd.config.mapping import MappingShape
 from syncd.config.references import DataShape, ExtractShape
 from syncd.config.stores import LimitsShape, StoreShape, TimeoutsShape, TlsShape
 from syncd.config.targets import DirectoryShape, KubernetesShape, TargetShape
+from syncd.config.template import TemplateShape
 from syncd.config.typed import BasicAuthShape, RegistryShape, SshAuthShape, TlsSecretShape
 from syncd.daemon.absences import ANSWERS, LEAST
 from syncd.daemon.loop import SWEEP
@@ -109,7 +110,7 @@ def words(text: str) -> set[str]:
     [
         PlatformShape, MappingFileShape, DefaultsShape, GuardsShape, HomeShape, DaemonShape, LogShape, MappingShape,
         DataShape, ExtractShape, TargetShape, KubernetesShape, DirectoryShape, TlsSecretShape, RegistryShape,
-        BasicAuthShape, SshAuthShape, ChecksShape, CertificateCheckShape,
+        BasicAuthShape, SshAuthShape, ChecksShape, CertificateCheckShape, TemplateShape,
     ],
 )  # fmt: skip
 def test_every_field_of_the_file_is_named_on_its_page(shape: type[Shape]) -> None:
@@ -143,7 +144,7 @@ def refusals() -> Iterator[tuple[str, str]]:
                 "daemon: {drift: watch}", "daemon: {audit: {}}", "daemon: {shards: 2}",
                 "daemon: {leaderElection: {enabled: true}}"):  # fmt: skip
         yield re.split(r"\W+", top)[0 if top == "tenants: {}" else 1], top
-    for field in ("namespaces: [a]", "namespaceSelector: {}", "movedFrom: a/b", "template: {}", "restart: []", "keepVersions: 3",
+    for field in ("namespaces: [a]", "namespaceSelector: {}", "movedFrom: a/b", "restart: []", "keepVersions: 3",
                   "refresh: once", "refresh: onChange", "immutable: versioned"):  # fmt: skip
         yield field.split(":")[0], f"secrets: [{{name: a, namespace: n, {field}, data: {{k: {{literal: v}}}}}}]"
     yield "metadata", "secrets: [{name: a, namespace: n, data: {k: {store: f, key: a, metadata: x}}}]"

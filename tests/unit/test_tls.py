@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncd.build import build
-from syncd.build.pem import armored
+from syncd.pki.pem import armored
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from syncd.template.filters import formats, lines, lists, texts, urls
+from syncd.template.filters import formats, lines, lists, pems, texts, urls
 from syncd.template.signature import Filter
 
 FILTERS: Final[Mapping[str, Filter]] = {
@@ -12,4 +12,5 @@ FILTERS: Final[Mapping[str, Filter]] = {
     **formats.FILTERS,
     **lines.FILTERS,
     **urls.FILTERS,
+    **pems.FILTERS,
 }

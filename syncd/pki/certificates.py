@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from syncd.build.pem import Block, PemFlaw, armored, read_blocks
+from syncd.pki.pem import Block, PemFlaw, armored, read_blocks
 
 MAX_CHAIN: Final = 10
 """Certificates of a chain: each is held against each other, which costs a signature's check."""
@@ -80,6 +80,19 @@ def in_order(certificates: Sequence[x509.Certificate], key: bytes) -> list[x509.
         if len(chain) == len(ordered):
             return chain
     return None
+
+
+def from_leaf(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate] | None:
+    """Sort a chain whose key is not at hand, leaf first: the one certificate whose name no other has for its issuer.
+
+    None where there is no such one, or some certificate is no part of its chain.
+    """
+    leaves = [
+        each for each in certificates
+        if not any(other.issuer == each.subject for other in certificates if other != each)
+    ]  # fmt: skip
+    key = public_key(leaves[0]) if len(leaves) == 1 else None
+    return None if key is None else in_order(certificates, key) or None
 
 
 def _above(leaf: x509.Certificate, among: Sequence[x509.Certificate]) -> list[x509.Certificate]:

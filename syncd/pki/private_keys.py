@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from syncd.build.pem import Block, PemFlaw, armored, read_blocks
+from syncd.pki.pem import Block, PemFlaw, armored, read_blocks
 
 MAX_BYTES: Final = 16 * 1024
 """Of one key as DER: RSA of 16,384 bits needs 9 KiB."""

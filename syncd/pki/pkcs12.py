@@ -12,10 +12,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 MAX_BYTES: Final = 256 * 1024
-MAX_ROUNDS: Final = 1_000_000
-"""Of one password: OpenSSL and Windows write 2,000 or so, Java 10,000, the careful 600,000."""
+MAX_ROUNDS: Final = 2_000_000
+"""Of all that is hashed: its seal, its key and its certificates, for each of which OpenSSL and Windows write 2,000 or
+so, Java 10,000, the careful 600,000. That many take half a second."""
 MAX_KEY: Final = 3 * 1024
 """Bytes of the key in the bundle: RSA of 4,096 bits, since the library tests a key's numbers for being prime."""
+MAX_PASSWORD: Final = 1_000
 _MAX_DEPTH: Final = 24
 _MAX_ELEMENTS: Final = 20_000
 _INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
@@ -23,8 +25,9 @@ _CONSTRUCTED: Final = 0x20
 
 NOT_A_BUNDLE: Final = "is not a PKCS#12 bundle in DER (is `decode: base64` missing?)"
 TOO_MUCH: Final = (
-    f"takes more work to open than syncd allows (a key of {MAX_KEY} bytes, {MAX_ROUNDS} rounds for the password)"
+    f"takes more work to open than syncd allows (a key of {MAX_KEY} bytes, {MAX_ROUNDS} rounds in all for the password)"
 )
+BAD_PASSWORD: Final = f"cannot be opened: its password is no text, holds a NUL, or is longer than {MAX_PASSWORD} bytes"
 NOT_OPENED: Final = "cannot be opened: the password does not fit, or it is damaged"
 
 
@@ -57,6 +60,8 @@ def opened(data: bytes, password: bytes | None) -> Bundle | str:
         return NOT_A_BUNDLE
     if len(data) > MAX_BYTES:
         return f"is larger than {MAX_BYTES} bytes"
+    if password is not None and not _is_password(password):
+        return BAD_PASSWORD
     try:
         _walk(data)
     except _OddError as odd:
@@ -69,10 +74,19 @@ def opened(data: bytes, password: bytes | None) -> Bundle | str:
     return Bundle(found.key, tuple(each.certificate for each in certificates if each is not None))
 
 
+def _is_password(password: bytes) -> bool:
+    """Tell whether the library can take it: a NUL makes it panic, and write the password to stderr (50.0.2)."""
+    try:
+        text = password.decode()
+    except UnicodeDecodeError:  # it quotes the bytes
+        return False
+    return "\0" not in text and len(password) <= MAX_PASSWORD
+
+
 def _walk(data: bytes) -> None:
     """Look at every element that can be seen. Raises _OddError for what is no DER, or too much work."""
     waiting: list[tuple[bytes, int]] = [(data, 0)]
-    seen = 0
+    seen = rounds = 0
     while waiting:
         content, depth = waiting.pop()
         before = _Element(0, b"")
@@ -80,22 +94,23 @@ def _walk(data: bytes) -> None:
             seen += 1
             if seen > _MAX_ELEMENTS or depth > _MAX_DEPTH:
                 raise _OddError(TOO_MUCH)
-            _judge(before, element)
+            rounds += _rounds(before, element)
+            if rounds > MAX_ROUNDS:
+                raise _OddError(TOO_MUCH)
             if element.tag & _CONSTRUCTED or _looks_whole(element):
                 waiting.append((element.content, depth + 1))
             before = element
 
 
-def _judge(before: _Element, element: _Element) -> None:
-    """Refuse too many rounds, and a large key.
+def _rounds(before: _Element, element: _Element) -> int:
+    """Give the rounds that an element asks for, mostly none, and refuse a large key.
 
     Rounds always follow their salt (RFC 7292 `MacData` and `pkcs-12PbeParams`, RFC 8018 `PBKDF2-params`), an encrypted
     or plain key always its algorithm (RFC 5958).
     """
-    if element.tag == _INTEGER and before.tag == _OCTETS and int.from_bytes(element.content[:16]) > MAX_ROUNDS:
-        raise _OddError(TOO_MUCH)
     if element.tag == _OCTETS and before.tag == _SEQUENCE and len(element.content) > MAX_KEY:
         raise _OddError(TOO_MUCH)
+    return int.from_bytes(element.content[:16]) if element.tag == _INTEGER and before.tag == _OCTETS else 0
 
 
 def _looks_whole(element: _Element) -> bool:
