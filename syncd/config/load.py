@@ -14,7 +14,7 @@ from syncd.config.files import PLATFORM_LIMIT, ConfigurationError, SourceFile, i
 from syncd.config.mapping import Given, MappingShape, mapping_of
 from syncd.config.placement import NO_NAMESPACE, Places
 from syncd.config.platform import daemon_of, guards_of, home_of, instance_mistake
-from syncd.config.references import TOLD, Canonical, Catalogue
+from syncd.config.references import TOLD, Catalogue
 from syncd.config.settings import Configuration, LogSettings, TargetSettings
 from syncd.config.spec import P, StoreSpec
 from syncd.config.stores import store_of
@@ -124,9 +124,9 @@ class _Loader(Generic[P]):
         guards = guards_of(top.guards, problems)
         home = home_of(top.home, instance=text(top.instance), base=main.folder, report=problems)
         daemon = daemon_of(top.daemon, problems)
-        stores, canonicals = self._stores(main, stores_tree)
+        stores, providers = self._stores(main, stores_tree)
         base = Given(
-            Catalogue({**canonicals, TOLD: None}),
+            Catalogue({**providers, TOLD: None}),
             Places(targets, guards.protected_namespaces | {home.namespace or self._own_namespace}),
             allow_types=guards.allow_types,
         )
@@ -174,8 +174,8 @@ class _Loader(Generic[P]):
             return {}
         return found
 
-    def _stores(self, main: SourceFile, tree: Tree) -> tuple[dict[str, Store[P]], dict[str, Canonical | None]]:
-        """Give the stores, and for every name under `stores:` how it spells names; None where it is broken."""
+    def _stores(self, main: SourceFile, tree: Tree) -> tuple[dict[str, Store[P]], dict[str, P | None]]:
+        """Give the stores, and for every name under `stores:` who spells its names; None where it is broken."""
         if not isinstance(tree, dict):
             main.problems.append(Problem(("stores",), "expected a mapping", "write stores: {NAME: {type: …}}"))
             return {}, {}
@@ -195,7 +195,7 @@ class _Loader(Generic[P]):
                 main.problems.append(Problem(where, f"this name is taken by the store {other}"))
             elif store.formerly is not None:
                 formerly[store.formerly] = store.name
-        return stores, {name: stores[name].provider.canonical if name in stores else None for name in tree}
+        return stores, {name: stores[name].provider if name in stores else None for name in tree}
 
     def _read_file(self, file: SourceFile, given: Given) -> None:
         """Read a file of mappings."""

@@ -8,6 +8,7 @@ import msgspec
 
 from syncd.config.checks import ChecksShape, checks_of
 from syncd.config.convert import NotYet, Shape, always, anything_but, one_of
+from syncd.config.entries import EntryShape, entry
 from syncd.config.metadata import annotations, labels
 from syncd.config.names import (
     NAME_HINT,
@@ -20,7 +21,7 @@ from syncd.config.names import (
     nearest,
 )
 from syncd.config.placement import Places, namespace_of, target_of
-from syncd.config.references import TOLD, Catalogue, DataShape, ExtractShape, Report, extract, source
+from syncd.config.references import TOLD, Catalogue, DataShape, Report, source
 from syncd.config.template import TemplateShape, template_of, templated, with_templates
 from syncd.config.timing import interval_of, schedule_of
 from syncd.config.typed import (
@@ -35,7 +36,7 @@ from syncd.config.typed import (
 )
 from syncd.model.mapping import Manager, Policy, SecretKey, SecretMapping
 from syncd.model.position import Position
-from syncd.model.selection import DataSource, Extract
+from syncd.model.selection import DataSource, Entry
 from syncd.model.shaping import Builder, keys_of
 from syncd.node import Problem, Text, text
 
@@ -58,7 +59,7 @@ class MappingShape(Shape, frozen=True, kw_only=True):
     labels: dict[str, Text] = msgspec.field(default_factory=dict)
     annotations: dict[str, Text] = msgspec.field(default_factory=dict)
     data: dict[str, DataShape | Text] = msgspec.field(default_factory=dict)
-    data_from: list[ExtractShape] = msgspec.field(default_factory=list)
+    data_from: list[EntryShape] = msgspec.field(default_factory=list)
     tls: TlsSecretShape | None = None
     docker: list[RegistryShape] | None = None
     basic_auth: BasicAuthShape | None = None
@@ -207,7 +208,7 @@ def _known_keys(written: MappingShape, builder: Builder | None) -> frozenset[str
 
 def _sources(
     written: MappingShape, store: str, catalogue: Catalogue, report: Report
-) -> tuple[tuple[tuple[str, DataSource], ...], tuple[Extract, ...]]:
+) -> tuple[tuple[tuple[str, DataSource], ...], tuple[Entry, ...]]:
     """Give where the keys come from, those of a builder aside."""
     if not written.data and not written.data_from and not written.builders():
         hint = "a Secret is made of one of them at least, or of tls, docker, basicAuth or sshAuth"
@@ -220,12 +221,12 @@ def _sources(
         found = source(value, ("data", key), store=store, catalogue=catalogue, report=report)
         if found is not None:
             data.append((key, found))
-    data_from: list[Extract] = []
-    for index, entry in enumerate(written.data_from):
-        taken = extract(entry, ("dataFrom", index), store=store, catalogue=catalogue, report=report)
+    data_from: list[Entry] = []
+    for index, shape in enumerate(written.data_from):
+        taken = entry(shape, ("dataFrom", index), store=store, catalogue=catalogue, report=report)
         if taken is None:
             continue
-        if not taken.overrides and any(taken.selection == earlier.selection for earlier in data_from):
+        if taken in data_from:
             report.append(Problem(("dataFrom", index), "this entry stands here twice", "remove one of them"))
         data_from.append(taken)
     return tuple(data), tuple(data_from)

@@ -1,13 +1,14 @@
 """References of the file: the short form, the long form, and what they ask of a store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Final
 
-from syncd.config.convert import NotYet, Shape, always
+from syncd.config.convert import Shape
 from syncd.config.names import has_control, nearest
-from syncd.model.reference import RemoteRef
-from syncd.model.selection import DataSource, Decode, Extract, Literally, Selection
+from syncd.config.spec import DescribesObjects, FindsObjects, NamesObjects
+from syncd.model.reference import Query, RemoteRef
+from syncd.model.selection import DataSource, Decode, Literally, Selection
 from syncd.node import Path, Problem, Text, text
 
 LONGEST_KEY: Final = 2_048
@@ -26,8 +27,7 @@ class ReferenceShape(Shape, frozen=True, kw_only=True):
     mount: Text | None = None
     decode: Decode = "none"
     optional: bool = False
-
-    not_yet: ClassVar[NotYet] = {"metadata": always}
+    metadata: Text | None = None
 
 
 class DataShape(ReferenceShape, frozen=True, kw_only=True):
@@ -36,29 +36,19 @@ class DataShape(ReferenceShape, frozen=True, kw_only=True):
     literal: Text | None = None
 
 
-class ExtractShape(ReferenceShape, frozen=True, kw_only=True):
-    """An object whose keys become keys of the Secret."""
-
-    overrides: bool = False
-
-    not_yet: ClassVar[NotYet] = {"metadata": always, "find": always, "keys": always}
-
-
 TOLD: Final = "?"
 """Stands for a store that was named wrongly in a place above a reference, which was told there."""
-
-Canonical = Callable[[RemoteRef], RemoteRef | Problem]
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The stores that references may name, and what was found out about references so far."""
 
-    providers: Mapping[str, Canonical | None]
-    """How each store spells the names of its objects; None for a store that is broken itself, which was told already.
+    providers: Mapping[str, NamesObjects | None]
+    """Who spells the names of each store's objects; None for a store that is broken itself, which was told already.
     `TOLD` is always among them."""
     _known: dict[RemoteRef, RemoteRef | Problem] = field(default_factory=dict)
-    _queries: dict[str, str] = field(default_factory=dict)
+    _expressions: dict[str, str] = field(default_factory=dict)
 
     def canonical(self, ref: RemoteRef) -> RemoteRef | Problem:
         """Give the one name of the object, or why `ref` names none; found out once for each spelling."""
@@ -73,8 +63,25 @@ class Catalogue:
         if not ref.key or len(ref.key) > LONGEST_KEY or any(map(has_control, ref)):
             hint = f"1 to {LONGEST_KEY} characters, none of them a control character"
             return Problem((), "not the name of an object", hint)
-        ask = self.providers[ref.store]
-        return ref if ask is None else ask(ref)
+        provider = self.providers[ref.store]
+        if provider is None:
+            return ref
+        if ref.part and not isinstance(provider, DescribesObjects):
+            return Problem(("metadata",), "a store of this type keeps no metadata", "leave it out")
+        return provider.canonical(ref)
+
+    def canonical_query(self, query: Query) -> Query | Problem:
+        """Give the one form of a query, or why nothing can be looked for so."""
+        if query.store not in self.providers:
+            return self.unknown(query.store)
+        if any(map(has_control, (query.path, query.mount, *(text for tag in query.tags for text in tag)))):
+            return Problem(("find",), "it holds a control character", "write the text as it is in the store")
+        provider = self.providers[query.store]
+        if provider is None:
+            return query
+        if not isinstance(provider, FindsObjects):
+            return Problem(("find",), "a store of this type cannot be searched", "name each object with `key`")
+        return provider.canonical_query(query)
 
     def unknown(self, store: str) -> Problem:
         """Say that there is no store of that name; an empty one was named nowhere."""
@@ -86,9 +93,9 @@ class Catalogue:
 
     def query_mistake(self, expression: str) -> str:
         """Say what is wrong with a JMESPath expression, or give an empty text."""
-        found = self._queries.get(expression)
+        found = self._expressions.get(expression)
         if found is None:
-            found = self._queries[expression] = _query_mistake(expression)
+            found = self._expressions[expression] = _query_mistake(expression)
         return found
 
 
@@ -125,9 +132,12 @@ def selection(
     before = len(report)
     if written.property is not None and written.query is not None:
         report.append(Problem((*path, "query"), "property and query exclude each other", "keep one of them"))
-    for name, value in (("property", written.property), ("query", written.query)):
+    if written.metadata is not None and (written.property is not None or written.query is not None):
+        report.append(Problem((*path, "metadata"), "metadata stands for property and query", "keep one of them"))
+    for name, value in (("property", written.property), ("query", written.query), ("metadata", written.metadata)):
         if value is not None and not text(value):
-            report.append(Problem((*path, name), "empty", "leave it out for the whole value"))
+            hint = "leave it out for the whole value" if name != "metadata" else "write the name of a tag"
+            report.append(Problem((*path, name), "empty", hint))
     query = None if written.query is None else text(written.query)
     if query and (mistake := catalogue.query_mistake(query)):
         report.append(Problem((*path, "query"), mistake, "see jmespath.org for the language"))
@@ -139,6 +149,7 @@ def selection(
         text(written.key),
         "" if written.version is None else text(written.version),
         "" if written.mount is None else text(written.mount),
+        "" if written.metadata is None else "metadata",
     )
     found = catalogue.canonical(wanted)
     if isinstance(found, Problem):
@@ -146,14 +157,9 @@ def selection(
         return None
     if len(report) > before:
         return None
-    wanted_property = None if written.property is None else text(written.property)
+    named = written.property if written.metadata is None else written.metadata
+    wanted_property = None if named is None else text(named)
     return Selection(found, wanted_property, query, written.decode, written.optional)
-
-
-def extract(written: ExtractShape, path: Path, *, store: str, catalogue: Catalogue, report: Report) -> Extract | None:
-    """Give an entry of `dataFrom`, or None where a problem was reported."""
-    found = selection(written, path, store=store, catalogue=catalogue, report=report)
-    return None if found is None else Extract(found, written.overrides)
 
 
 def _query_mistake(expression: str) -> str:

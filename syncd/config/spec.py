@@ -1,11 +1,11 @@
 """What the loader needs to know of a type of store; `syncd.fetch.seam.ProviderSpec` fits, without being known here."""
 
 from collections.abc import Callable, Iterable
-from typing import Never, Protocol, TypeVar
+from typing import Never, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Query, RemoteRef
 from syncd.model.store import StoreSettings
 from syncd.node import Problem
 
@@ -15,6 +15,23 @@ class NamesObjects(Protocol):
 
     def canonical(self, ref: RemoteRef) -> RemoteRef | Problem:
         """Give the one name of the object that `ref` names, or why it names none."""
+
+
+@runtime_checkable
+class FindsObjects(Protocol):
+    """A provider that finds secrets (`syncd.fetch.seam.Discovers`), as far as the loader asks it."""
+
+    def canonical_query(self, query: Query) -> Query | Problem:
+        """Give the one form of a query, or why nothing can be looked for so; paths from the entry of `dataFrom`."""
+
+
+@runtime_checkable
+class DescribesObjects(Protocol):
+    """A provider that reads metadata (`syncd.fetch.seam.Describes`); the loader asks only whether it does."""
+
+    @property
+    def describe(self) -> Callable[..., object]:
+        """Read metadata."""
 
 
 P = TypeVar("P", bound=NamesObjects)

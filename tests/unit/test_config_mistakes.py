@@ -34,7 +34,12 @@ MAPPING_MISTAKES = [
             "9:5: secrets[0].namespace: syncd is a protected namespace (`guards.protectedNamespaces` lists them; the home namespace always is)"
         ],
     ),
-    ("name: a", ["8:5: secrets[0]: it has neither data nor dataFrom (a Secret is made of one of them at least, or of tls, docker, basicAuth or sshAuth)"]),
+    (
+        "name: a",
+        [
+            "8:5: secrets[0]: it has neither data nor dataFrom (a Secret is made of one of them at least, or of tls, docker, basicAuth or sshAuth)"
+        ],
+    ),
     ("name: a\ndata: [x]", ["9:5: secrets[0].data: expected a mapping, not a list"]),
     ("name: a\ndata:", ["9:5: secrets[0].data: expected a mapping, not nothing (write {} for all defaults)"]),
     ("name: [a]\ndata: {x: k}", ["8:5: secrets[0].name: expected text, not a list"]),
@@ -127,7 +132,7 @@ MAPPING_MISTAKES = [
     (
         "name: a\ndataFrom: [{literal: k}]",
         [
-            "9:17: secrets[0].dataFrom[0].literal: unknown field (known here: store, key, property, query, version, mount, decode, optional, overrides)"
+            "9:17: secrets[0].dataFrom[0].literal: unknown field (known here: store, key, property, query, version, mount, decode, optional, metadata, find, keys, overrides)"
         ],
     ),
     ("name: a\ndata: {x: k}\ninterval: 9s", ["10:5: secrets[0].interval: shorter than 10s (write at least 10s)"]),
@@ -204,10 +209,3 @@ def test_a_field_of_later_is_known_and_refused(tmp_path: Path, field: str) -> No
     name = field.partition(":")[0]
     expected = [f"syncd.yaml:10:5: secrets[0].{name}: not supported yet"]
     assert told(tmp_path, mapping(f"name: a\ndata: {{x: k}}\n{field}")) == expected
-
-
-@pytest.mark.parametrize("field", ["find: {}", "keys: {}", "metadata: x"])
-def test_a_field_of_later_in_data_from_is_known_and_refused(tmp_path: Path, field: str) -> None:
-    name = field.partition(":")[0]
-    expected = [f"syncd.yaml:10:7: secrets[0].dataFrom[0].{name}: not supported yet"]
-    assert told(tmp_path, mapping(f"name: a\ndataFrom:\n- {field}\n  key: k")) == expected

@@ -24,10 +24,11 @@ from syncd.config.document import (
     MappingFileShape,
     PlatformShape,
 )
+from syncd.config.entries import EntryShape, FindShape, KeysShape, ReplaceShape
 from syncd.config.files import ConfigurationError
 from syncd.config.load import load
 from syncd.config.mapping import MappingShape
-from syncd.config.references import DataShape, ExtractShape
+from syncd.config.references import DataShape
 from syncd.config.stores import LimitsShape, StoreShape, TimeoutsShape, TlsShape
 from syncd.config.targets import DirectoryShape, KubernetesShape, TargetShape
 from syncd.config.template import TemplateShape
@@ -109,7 +110,8 @@ def words(text: str) -> set[str]:
     "shape",
     [
         PlatformShape, MappingFileShape, DefaultsShape, GuardsShape, HomeShape, DaemonShape, LogShape, MappingShape,
-        DataShape, ExtractShape, TargetShape, KubernetesShape, DirectoryShape, TlsSecretShape, RegistryShape,
+        DataShape, EntryShape, FindShape, KeysShape, ReplaceShape,
+        TargetShape, KubernetesShape, DirectoryShape, TlsSecretShape, RegistryShape,
         BasicAuthShape, SshAuthShape, ChecksShape, CertificateCheckShape, TemplateShape,
     ],
 )  # fmt: skip
@@ -147,9 +149,6 @@ def refusals() -> Iterator[tuple[str, str]]:
     for field in ("namespaces: [a]", "namespaceSelector: {}", "movedFrom: a/b", "restart: []", "keepVersions: 3",
                   "refresh: once", "refresh: onChange", "immutable: versioned"):  # fmt: skip
         yield field.split(":")[0], f"secrets: [{{name: a, namespace: n, {field}, data: {{k: {{literal: v}}}}}}]"
-    yield "metadata", "secrets: [{name: a, namespace: n, data: {k: {store: f, key: a, metadata: x}}}]"
-    for field in ("find: {path: a}", "keys: {prefix: A_}"):
-        yield field.split(":")[0], f"secrets: [{{name: a, namespace: n, dataFrom: [{{store: f, key: a, {field}}}]}}]"
     yield "webIdentity", "stores: {a: {type: aws, region: eu-west-1, auth: {webIdentity: {}}}}"
     yield "assumeRole", "stores: {a: {type: aws, region: eu-west-1, auth: {default: {}, assumeRole: [{roleArn: r}]}}}"
     for login in ("clientCertificate", "azureCli"):
@@ -173,7 +172,7 @@ def test_the_list_of_what_is_not_supported_yet_is_whole() -> None:
     listed = {re.split(r"\W", code)[0] for code in codes("\n".join(lines))}
     places = {"guards", "daemon", "dataFrom"}
     assert listed - places == {name for name, _ in refusals()}
-    shapes = (PlatformShape, GuardsShape, HomeShape, DaemonShape, MappingShape, DataShape, ExtractShape)
+    shapes = (PlatformShape, GuardsShape, HomeShape, DaemonShape, MappingShape, DataShape, EntryShape)
     assert {name for shape in shapes for name in shape.not_yet} <= listed
 
 
