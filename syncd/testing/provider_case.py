@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import msgspec
 
-from syncd.fetch.seam import CallAborted, Provider, ProviderSpec
-from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
+from syncd.fetch.seam import CallAborted, Describes, Discovers, Provider, ProviderSpec
+from syncd.model.reference import Failure, FailureClass, Fetched, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings, Timeouts, Tls
 
 CANARY = "canary-8f14e45f"
@@ -42,6 +42,10 @@ class ProviderCase(ABC):
     """Byte strings that the store can hold, the odd ones first."""
     after_deletion: ClassVar[FailureClass] = FailureClass.ABSENT
     """The class of an object that `delete` removed."""
+    separator: ClassVar[str] = "/"
+    """What stands between a path and the names below it (DiscoveryContract)."""
+    many: ClassVar[int] = 30
+    """So many objects that listing them takes more than one page, where the store has pages (DiscoveryContract)."""
     base: Path
     """Folder of the credential files that `options` names."""
     tls: Tls = Tls()
@@ -77,6 +81,14 @@ class ProviderCase(ABC):
 
     def deny(self, ref: RemoteRef) -> None:
         """Take the right to read this object away (DenialContract)."""
+        raise NotImplementedError
+
+    def deny_listing(self) -> None:
+        """Take the right to list away, and no other (DiscoveryContract)."""
+        raise NotImplementedError
+
+    def tag(self, ref: RemoteRef, tags: Mapping[str, str]) -> None:
+        """Put tags (KV: custom metadata) on an object that has none (TagContract, MetadataContract)."""
         raise NotImplementedError
 
     def nowhere(self) -> Mapping[str, object]:
@@ -138,6 +150,23 @@ def fetch(provider: Provider, refs: Sequence[RemoteRef], call: Allowance | None 
         except CallAborted:
             break
     return answers
+
+
+def find(provider: Provider, query: Query, call: Allowance | None = None) -> Found:
+    """Find as the gateway does: by a canonical query, CallAborted let through."""
+    assert isinstance(provider, Discovers)
+    wanted = provider.canonical_query(query)
+    assert isinstance(wanted, Query), wanted
+    return provider.find(wanted, call or Allowance())
+
+
+def describe(provider: Provider, ref: RemoteRef, call: Allowance | None = None) -> Outcome:
+    """Read the metadata of one object as the gateway does."""
+    assert isinstance(provider, Describes)
+    wanted = canonical(provider, ref._replace(part="metadata"))
+    ((told, outcome),) = provider.describe([wanted], call or Allowance())
+    assert told == wanted
+    return outcome
 
 
 def canonical(provider: Provider, ref: RemoteRef) -> RemoteRef:

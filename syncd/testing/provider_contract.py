@@ -36,6 +36,7 @@ __all__ = [
     "NetworkContract",
     "ProviderCase",
     "ProviderContract",
+    "Suite",
     "VersionContract",
 ]
 
@@ -59,7 +60,9 @@ def _failure(provider: Provider, ref: RemoteRef) -> Failure:
     return outcome
 
 
-class _Suite:
+class Suite:
+    """What every suite of duties stands on."""
+
     @pytest.fixture
     def case(self) -> ProviderCase:
         """Give the store under test; to be overridden."""
@@ -73,7 +76,7 @@ class _Suite:
         provider.close()
 
 
-class ProviderContract(_Suite):
+class ProviderContract(Suite):
     """What every provider owes."""
 
     def test_every_byte_comes_back(self, case: ProviderCase, provider: Provider) -> None:
@@ -199,7 +202,7 @@ class ProviderContract(_Suite):
         _shows_nothing(case, provider, answers, caplog, capfd)
 
 
-class VersionContract(_Suite):
+class VersionContract(Suite):
     """For stores that keep versions."""
 
     def test_each_version_has_a_name_of_its_own(self, case: ProviderCase, provider: Provider) -> None:
@@ -219,7 +222,7 @@ class VersionContract(_Suite):
         assert _value(provider, pinned).version == pinned.version
 
 
-class DenialContract(_Suite):
+class DenialContract(Suite):
     """For stores that grant rights to single objects."""
 
     def test_a_missing_right_is_denied_and_nothing_else(self, case: ProviderCase, provider: Provider) -> None:
@@ -230,7 +233,7 @@ class DenialContract(_Suite):
         _value(provider, other)
 
 
-class NetworkContract(_Suite):
+class NetworkContract(Suite):
     """For stores that are reached over a network."""
 
     def test_an_address_where_nothing_listens_is_unavailable(self, case: ProviderCase) -> None:

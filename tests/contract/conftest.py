@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("syncd.testing.provider_case", "syncd.testing.provider_contract")
+pytest.register_assert_rewrite(
+    "syncd.testing.provider_case", "syncd.testing.provider_contract", "syncd.testing.discovery_contract"
+)
 
 
 @pytest.fixture

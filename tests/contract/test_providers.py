@@ -12,6 +12,12 @@ import pytest
 
 from syncd.model.reference import RemoteRef
 from syncd.model.store import Timeouts, Tls
+from syncd.testing.discovery_contract import (
+    DiscoveryContract,
+    MetadataContract,
+    TagContract,
+    UnreachableDiscoveryContract,
+)
 from syncd.testing.memory_provider import MemoryProvider
 from syncd.testing.provider_contract import (
     BINARY,
@@ -35,6 +41,7 @@ class MemoryCase(ProviderCase):
     spec = "syncd.testing.memory_provider:SPEC"
     sdk = ("hvac", "boto3", "azure")
     values = (*BINARY, *TEXTS)
+    many = 250
 
     def __init__(self, base: Path, batch_size: int) -> None:
         """Make the store's corner for one test."""
@@ -57,13 +64,16 @@ class MemoryCase(ProviderCase):
     def deny(self, ref: RemoteRef) -> None:
         self.provider.deny(ref.key)
 
+    def tag(self, ref: RemoteRef, tags: Mapping[str, str]) -> None:
+        self.provider.tag(ref.key, **tags)
+
     def make(self, options: Mapping[str, object] | None = None, *, timeouts: Timeouts | None = None) -> MemoryProvider:
         _ = options, timeouts
         return self.provider
 
 
 @pytest.mark.parametrize("batch_size", [1, 20])
-class TestMemory(ProviderContract, VersionContract, DenialContract):
+class TestMemory(ProviderContract, VersionContract, DenialContract, DiscoveryContract, TagContract, MetadataContract):
     """The in-memory provider, singly and in batches."""
 
     @pytest.fixture
@@ -111,6 +121,7 @@ class FolderCase(ProviderCase):
 
     def put(self, key: str, value: bytes) -> RemoteRef:
         name = f"{self._prefix}-{key}"
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_bytes(value)
         return RemoteRef("store", name)
 
@@ -121,7 +132,7 @@ class FolderCase(ProviderCase):
         return sum(Path(path).name.startswith(self._prefix) for path in _opened.paths)
 
 
-class TestFolder(ProviderContract):
+class TestFolder(ProviderContract, DiscoveryContract):
     """A folder of files."""
 
     @pytest.fixture
@@ -158,7 +169,7 @@ class JsonFileCase(ProviderCase):
         return sum(Path(path).name == self._file.name for path in _opened.paths)
 
 
-class TestJsonFile(ProviderContract):
+class TestJsonFile(ProviderContract, DiscoveryContract):
     """One JSON file."""
 
     @pytest.fixture
@@ -189,7 +200,7 @@ class VaultCase(ProviderCase):
         self._port = port
         self._mount = bao.mount(kv_version)
         self._kv_version = kv_version
-        self._policy = bao.reader(self._mount)
+        self._policy = bao.policy({f"{self._mount}/*": ["read", "list"]})
         self._credentials: Sequence[str]
         if app_role:
             role_id, secret_id = bao.approle([self._policy])
@@ -223,9 +234,17 @@ class VaultCase(ProviderCase):
         path = f"{self._mount}/{ref.key}" if self._kv_version == 1 else f"{self._mount}/data/{ref.key}"
         self._bao.policy({f"{self._mount}/*": ["read"], path: ["deny"]}, name=self._policy)
 
+    def deny_listing(self) -> None:
+        self._bao.policy({f"{self._mount}/*": ["read"]}, name=self._policy)
+
+    def tag(self, ref: RemoteRef, tags: Mapping[str, str]) -> None:
+        self._bao.do("POST", f"{self._mount}/metadata/{ref.key}", {"custom_metadata": tags})
+
     def requests(self) -> int:
-        """Count reads below the mount, where the test itself only writes."""
-        return sum(asked.operation == "read" for asked in self._bao.requests(self._mark, under=f"{self._mount}/"))
+        """Count reads and listings below the mount, where the test itself only writes."""
+        return sum(
+            asked.operation in ("read", "list") for asked in self._bao.requests(self._mark, under=f"{self._mount}/")
+        )
 
     def credentials(self) -> Sequence[str]:
         return self._credentials
@@ -247,7 +266,16 @@ class VaultOneCase(VaultCase):
     values = (b'{"n":1.10,"big":12345678901234567890}', *VaultCase.values)
 
 
-class TestVaultTwo(ProviderContract, VersionContract, DenialContract, NetworkContract):
+class TestVaultTwo(
+    ProviderContract,
+    VersionContract,
+    DenialContract,
+    NetworkContract,
+    DiscoveryContract,
+    TagContract,
+    UnreachableDiscoveryContract,
+    MetadataContract,
+):
     """KV 2, by AppRole."""
 
     @pytest.fixture
@@ -255,7 +283,7 @@ class TestVaultTwo(ProviderContract, VersionContract, DenialContract, NetworkCon
         return VaultCase(openbao, tmp_path, closed_port, kv_version=2, app_role=True)
 
 
-class TestVaultOne(ProviderContract, DenialContract, NetworkContract):
+class TestVaultOne(ProviderContract, DenialContract, NetworkContract, DiscoveryContract, UnreachableDiscoveryContract):
     """KV 1, by a token that was given."""
 
     @pytest.fixture

@@ -7,11 +7,11 @@ import msgspec
 
 from syncd.fetch.http import BODY_LIMIT
 from syncd.fetch.seam import Call
-from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
+from syncd.model.reference import Failure, FailureClass, Fetched, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings
 from syncd.node import Problem, Text, text
 from syncd.redact import SecretValue
-from syncd_providers.file import folder
+from syncd_providers.file import folder, search
 from syncd_providers.file.failures import attempt
 from syncd_providers.file.forms import SIZE_LIMIT, Values, form, shape
 
@@ -31,7 +31,7 @@ def check(options: FileOptions, _settings: StoreSettings) -> Iterable[Problem]:
 
 
 class FileProvider:
-    """One file or folder. It logs in nowhere and keeps nothing open."""
+    """One file or folder. It logs in nowhere and keeps nothing open. Implements `Provider` and `Discovers`."""
 
     batch_size = 1000
 
@@ -65,6 +65,26 @@ class FileProvider:
         values = kind if isinstance(kind, Failure) else attempt(self._values, self._path)
         for ref in refs:
             yield ref, values if isinstance(values, Failure) else self._from_values(ref, values)
+
+    def canonical_query(self, query: Query) -> Query | Problem:
+        """Give the query with a path that ends in a slash, or why it asks for nothing that a file has."""
+        if query.mount:
+            return Problem(("mount",), "a file has no mounts", "leave it out")
+        if query.tags:
+            return Problem(("find", "tags"), "a file has no tags", "leave them out")
+        path = query.path.removesuffix("/")
+        if path and (not path.isprintable() or (self._form is None and folder.parts(path) is None)):
+            return Problem(("find", "path"), "not a path", "write the beginning of the names, such as payments/")
+        return query._replace(path=f"{path}/" if path else "")
+
+    def find(self, query: Query, call: Call) -> Found:
+        """Find among the keys of a file, or the files of a folder."""
+        kind = attempt(lambda: self._path.stat().st_mode, self._path)
+        if isinstance(kind, int) and stat.S_ISDIR(kind):
+            return attempt(lambda: search.in_folder(self._path, query, call), self._path)
+        call.spend()
+        values = kind if isinstance(kind, Failure) else attempt(self._values, self._path)
+        return values if isinstance(values, Failure) else search.in_names(list(values), query)
 
     def relogin(self) -> None:
         """Do nothing: there is no login."""

@@ -194,14 +194,18 @@ def _missing(body: bytes, asked: Asked) -> Failure:
         pass
     else:
         return _unusable(deleted, ref) or not_the_store(asked.address)
-    try:
-        nothing_else = _not_found.decode(body).errors == []
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        nothing_else = False
-    if nothing_else:
+    if says_nothing_is_there(body):
         message = f"{ref} does not exist; create it, or correct `key` in the mapping"
         return Failure(FailureClass.ABSENT, "not-found", message, transient=False)
     return unrouted(body, f"{ref}", asked.address)
+
+
+def says_nothing_is_there(body: bytes) -> bool:
+    """Tell whether a 404 is Vault's own for what is not there: an empty list of errors and nothing else."""
+    try:
+        return _not_found.decode(body).errors == []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _unusable(metadata: _Metadata, ref: RemoteRef) -> Failure | None:

@@ -114,6 +114,17 @@ class VaultClient:
             )
         )
 
+    def list(self, kv: int, mount: str, folder: str, token: SecretValue, remaining: float, index: str = "") -> Answer:
+        """List a folder of a KV 1 or 2 mount, named with its final slash; empty for the mount itself."""
+        self._bind(token, remaining, index)
+        engine = self._kv1 if kv == 1 else self._kv2
+        return _answer(engine.list_secrets(folder, mount_point=mount))
+
+    def metadata(self, mount: str, path: str, token: SecretValue, remaining: float, index: str = "") -> Answer:
+        """Read what a KV 2 mount keeps beside the versions of an object."""
+        self._bind(token, remaining, index)
+        return _answer(self._kv2.read_secret_metadata(path, mount_point=mount))
+
     def mount(self, mount: str, token: SecretValue, remaining: float) -> Answer:
         """Ask which engine a mount has; needs a right on any path below it.
 

@@ -7,7 +7,7 @@ prefixes. Nothing that a URL may read in two ways is let through.
 import re
 from typing import Final
 
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Query, RemoteRef
 from syncd.node import Problem
 
 MAX_BYTES: Final = 1024
@@ -27,14 +27,40 @@ def canonical(ref: RemoteRef, default_mount: str, kv_version: int | None) -> Rem
     key = ref.key.removeprefix("/")
     if fault := fault_of_path(key):
         return Problem(("key",), f"the key {fault}", "write the path below the mount, such as payments/db")
-    if ref.version:
-        if kv_version == 1:
-            return Problem(("version",), "a KV 1 mount keeps no versions", "leave version out")
-        if not _VERSION.match(ref.version):
-            return Problem(("version",), "this is no KV 2 version", "write a number from 1 on, or leave version out")
+    problem = _mistaken_part(ref, kv_version) if ref.version or ref.part else None
+    if problem is not None:
+        return problem
     if mount == ref.mount and key == ref.key:
         return ref
-    return RemoteRef(ref.store, key, ref.version, mount)
+    return ref._replace(key=key, mount=mount)
+
+
+def _mistaken_part(ref: RemoteRef, kv_version: int | None) -> Problem | None:
+    """Say what is wrong with the version or the part of an object that is asked for."""
+    if ref.part and kv_version == 1:
+        return Problem(("metadata",), "a KV 1 mount keeps no metadata", "leave it out")
+    if not ref.version:
+        return None
+    if kv_version == 1:
+        return Problem(("version",), "a KV 1 mount keeps no versions", "leave version out")
+    if ref.part:
+        return Problem(("version",), "metadata belongs to the object, not to a version", "leave version out")
+    if not _VERSION.match(ref.version):
+        return Problem(("version",), "this is no KV 2 version", "write a number from 1 on, or leave version out")
+    return None
+
+
+def canonical_query(query: Query, default_mount: str, kv_version: int | None) -> Query | Problem:
+    """Give the one form of a query: mount filled in, its path a folder with a final slash, or empty for the mount."""
+    mount = (query.mount or default_mount).removeprefix("/").removesuffix("/")
+    if fault := fault_of_mount(mount):
+        return Problem(("mount",), f"the mount {fault}", "write the path that the KV engine is mounted at, as secret")
+    path = query.path.removeprefix("/").removesuffix("/")
+    if path and (fault := fault_of_path(path)):
+        return Problem(("find", "path"), f"the path {fault}", "write a folder below the mount, such as payments/")
+    if query.tags and kv_version == 1:
+        return Problem(("find", "tags"), "a KV 1 mount keeps no metadata", "leave them out")
+    return query._replace(path=f"{path}/" if path else "", mount=mount)
 
 
 def fault_of_mount(mount: str) -> str:
