@@ -60,4 +60,4 @@ def _written(auths: Mapping[str, Mapping[str, str]]) -> bytes:
 
 
 def _fault(reason: str, index: int, name: str, said: str) -> Fault:
-    return Fault(FailureClass.MALFORMED, reason, f"`{name}` of registry {index + 1} {said}; mend it")
+    return Fault(FailureClass.CONFIG, reason, f"`{name}` of registry {index + 1} {said}; mend it")

@@ -23,7 +23,7 @@ def ssh_keys(private_key: bytes, known_hosts: bytes | None) -> dict[str, bytes] 
     flaw = _flaw(private_key)
     if flaw:
         text = f"the value of `privateKey` {flaw}; mend it in the store"
-        return [Fault(FailureClass.MALFORMED, "ssh-key-unreadable", text)]
+        return [Fault(FailureClass.CONFIG, "ssh-key-unreadable", text)]
     made = {PRIVATE_KEY: private_key if private_key.endswith(b"\n") else private_key + b"\n"}
     return made if known_hosts is None else {**made, KNOWN_HOSTS: known_hosts}
 

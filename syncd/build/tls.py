@@ -103,4 +103,4 @@ def _ordered(chain: "Sequence[x509.Certificate]", public: bytes, now: float) -> 
 
 
 def _fault(reason: str, said: str, *, advice: str = _MEND) -> Fault:
-    return Fault(FailureClass.MALFORMED, reason, f"{said}; {advice}" if advice and ";" not in said else said)
+    return Fault(FailureClass.CONFIG, reason, f"{said}; {advice}" if advice and ";" not in said else said)

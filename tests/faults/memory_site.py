@@ -62,9 +62,10 @@ class Site:
             gateway.read(refs_of(self.mappings)),
             self.targets,
             look_at=[mapping.key for mapping in self.mappings],
+            now=self.now,
         )
         if self.standing.rules.prune:
-            seen = second_look(seen, gateway)
+            seen = second_look(seen, gateway, now=self.now)
         made = plan(seen, self.standing, inventory=None, target="", now=self.now)
         written = Writer(self.targets, self.standing, Granted(), None).carry_out(made, seen, now=self.now)
         gateway.close()

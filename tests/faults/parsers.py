@@ -14,8 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from syncd import json_text
-from syncd.build import query
+from syncd.build import query, tls
+from syncd.build.checks import failed_checks
+from syncd.build.docker import docker_config
 from syncd.build.select import Answers, extract, select
+from syncd.build.ssh import ssh_keys
 from syncd.config import names
 from syncd.config.durations import number, seconds
 from syncd.config.files import ConfigurationError
@@ -27,6 +30,7 @@ from syncd.keys import KEY_BYTES, InstanceKey
 from syncd.model.mapping import SecretKey
 from syncd.model.reference import Fetched, RemoteRef
 from syncd.model.selection import Selection
+from syncd.model.shaping import CertificateCheck, Checks
 from syncd.plan import marks
 from syncd.redact import SecretValue
 from syncd.target import kube_status, kube_wire
@@ -46,6 +50,7 @@ from syncd_providers.vault import answers as vault_answers
 from syncd_providers.vault import paths as vault_paths
 from syncd_providers.vault import statuses as vault_statuses
 from syncd_providers.vault.login import judge_login
+from tests.authority import NOW, chain_of_three
 
 SIZE: Final = 1024 * 1024
 """Bytes of the largest input that the bounds hold for."""
@@ -265,12 +270,50 @@ def key_file(data: bytes) -> object:
     return instance_key(data, "the key file")
 
 
+def tls_pair(data: bytes) -> object:
+    """Make a TLS Secret of bytes for its chain, for its key and for both, beside a sound other half."""
+    leaf, _, root = chain_of_three()
+    pairs = (
+        (data, data, data),
+        (leaf.pem, data, None),
+        (data, leaf.key_pem(), root.pem),
+        (leaf.pem + data, data, None),
+    )
+    return [tls.of_pem(certificate, key, ca, now=NOW) for certificate, key, ca in pairs]
+
+
+def tls_bundle(data: bytes) -> object:
+    """Make a TLS Secret of bytes for a PKCS#12 bundle, and for its password."""
+    leaf, middle, _ = chain_of_three()
+    sound = leaf.bundle(middle, password=b"sound")
+    pairs = ((data, None), (data, b"sound"), (sound, data))
+    return [tls.of_bundle(bundle, password, now=NOW) for bundle, password in pairs]
+
+
+def ssh_key(data: bytes) -> object:
+    """Take bytes for a private key of SSH, with and without a frame."""
+    framed = b"-----BEGIN OPENSSH PRIVATE KEY-----\n%s\n-----END OPENSSH PRIVATE KEY-----"
+    return [ssh_keys(one, data) for one in (data, framed % data)]
+
+
+def registry(data: bytes) -> object:
+    """Take bytes for every field of a registry."""
+    sound = {"server": b"r.example.com", "username": b"u", "password": b"p", "email": b"e"}
+    return [docker_config([sound, sound | {"server": b"other", field: data}]) for field in sound]
+
+
+def checked(data: bytes) -> object:
+    """Hold a value against every check."""
+    checks = Checks(("k",), (("k", "^(x+x+)+y$"), ("k", r"(?s)^.{8,}\xff$")), ("k",), 10, CertificateCheck("k", 1.0))
+    return list(failed_checks(checks, {"k": data}, now=NOW))
+
+
 PARSERS: Final[Mapping[str, Callable[[bytes], object]]] = {
     parser.__name__: parser
     for parser in (
         configuration, mappings, reference, canonical, words, json_property, json_object, json_query, json_sort,
         query_text, vault_answer, azure_answer, aws_answer, kubernetes_answer, inventory, mark, manifest, secret_file,
-        key_file,
+        key_file, tls_pair, tls_bundle, ssh_key, registry, checked,
     )
 }  # fmt: skip
 
@@ -290,8 +333,8 @@ _UNITS: Final = (
     b"a=", b"a='", b'a="\\', b"${a}", b"$(", b"=", b"export a=b\n",
     # queries
     b"[*]", b"a[?b==c].", b"@.*.", b"`[", b"(", b"join(',',", b"||",
-    # PEM, zlib
-    b"-----BEGIN ", b"x\x9c",
+    # PEM, zlib, DER
+    b"-----BEGIN ", b"x\x9c", b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", b"0\x82\xff\xff",
 )  # fmt: skip
 _FRAMES: Final = (
     (b"", b""),

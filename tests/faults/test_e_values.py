@@ -1,5 +1,6 @@
 """Section E of the catalogue: binary, huge and weird values."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from syncd.model.plan import Action
 from syncd.model.reference import Fetched, RemoteRef
 from syncd.model.secret import Content, DesiredSecret, LiveSecret
 from syncd.model.selection import Extract, Literally, Selection
+from syncd.model.shaping import TlsPair
 from syncd.redact import SecretValue
 from syncd.target.directory import DirectoryReader, DirectoryTarget
 from syncd.testing.memory_target import Granted
+from tests.authority import Issued, issued
 from tests.faults.memory_site import Site, secret, wants
 
 REF = RemoteRef("memory", "app")
@@ -80,6 +83,59 @@ def test_what_a_secret_cannot_hold_is_refused_whole_and_never_cut() -> None:
     (change,) = site.apply().changes
     assert (change.action, change.reason) == (Action.UNREADABLE, "too-large")
     assert site.values("app") == {"value": b"x"}
+
+
+# E10
+
+
+def _tls_site() -> Site:
+    pair = TlsPair(Selection(REF, property="crt"), Selection(REF, property="key"))
+    return Site(wants("app", data=(), builder=pair, type="kubernetes.io/tls", interval=60.0))
+
+
+def _put(site: Site, certificate: Issued, key: Issued) -> dict[str, bytes]:
+    texts = {"crt": certificate.pem.decode(), "key": key.key_pem().decode()}
+    site.store.put("app", json.dumps(texts).encode())
+    return {"tls.crt": certificate.pem, "tls.key": key.key_pem()}
+
+
+def _valid(start: float, end: float) -> Issued:
+    return issued("web", start=start, end=end)
+
+
+def test_a_pair_that_does_not_fit_or_is_not_valid_keeps_the_old_one() -> None:
+    site = _tls_site()
+    good = _valid(0.0, site.now + 60.0)
+    before = _put(site, good, good)
+    assert [change.action for change in site.apply().changes] == [Action.CREATE]
+    assert site.values("app") == before
+    expired, early, other = _valid(0.0, site.now - 1.0), _valid(site.now + 1.0, site.now + 60.0), _valid(0.0, 2000.0)
+    for certificate, key, reason in (
+        (expired, expired, "tls-not-valid"),
+        (early, early, "tls-not-valid"),
+        (other, good, "tls-key-mismatch"),
+    ):
+        _put(site, certificate, key)
+        (change,) = site.apply().changes
+        assert (change.action, change.reason) == (Action.UNREADABLE, reason)
+        assert site.values("app") == before
+
+
+def test_the_daemon_holds_a_pair_against_the_clock_at_each_pass() -> None:
+    site = _tls_site()
+    old = _valid(0.0, site.now + 600.0)
+    before = _put(site, old, old)
+    site.run(500)
+    assert site.values("app") == before
+    assert not site.said("secret-unreadable")
+    site.run(300)
+    assert site.values("app") == before
+    (line,) = site.said("secret-unreadable")
+    assert line["reason"] == "tls-not-valid"
+    new = _valid(0.0, site.now + 6000.0)
+    after = _put(site, new, new)
+    site.run(300)
+    assert site.values("app") == after
 
 
 # E14

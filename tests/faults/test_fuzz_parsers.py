@@ -12,14 +12,17 @@ from types import MappingProxyType
 from typing import Final
 
 import pytest
+from cryptography.hazmat.primitives.serialization import PrivateFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.authority import chain_of_three
 from tests.faults.parsers import PARSERS
 
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated string literal syntax:PendingDeprecationWarning")
 """jmespath's, about a literal without quotes; the program shows no warnings."""
 
+LEAF, MIDDLE, _ = chain_of_three()
 SOUND: Final = MappingProxyType({
     "configuration": b"""version: 1
 instance: prod
@@ -66,6 +69,11 @@ secrets:
     b'type: Opaque\ndata:\n  "p": "dmFsdWU="\nstringData: {q: text}\nimmutable: true\n',
     "secret_file": b'# a comment\nexport A=plain # more\nB=\'single\'\nC="double \\n $x"\n',
     "key_file": bytes(range(32)),
+    "tls_pair": LEAF.pem + LEAF.key_pem() + MIDDLE.pem,
+    "tls_bundle": LEAF.bundle(MIDDLE, password=b"sound"),
+    "ssh_key": LEAF.key_pem(PrivateFormat.OpenSSH),
+    "registry": b"registry.example.com:5000/path",
+    "checked": MIDDLE.pem,
     "inventory": zlib.compress(
         b'{"version": 1, "parts": 1, "entries": [["default", "team", "db", "", "db", "keep", "c"]], "removals": []}'
     ),

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncd.build import build
-from syncd.pki.pem import armored
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.secret import Built, Content, Refusal
 from syncd.model.selection import Extract, Selection
 from syncd.model.shaping import Builder, TlsBundle, TlsPair
+from syncd.pki.pem import armored
 from syncd.redact import SecretValue
 from tests.authority import DAY, NOW, Issued, chain_of_three, issued, rsa_key
 
@@ -67,7 +67,7 @@ def keys(built: Built) -> Mapping[str, bytes]:
 def refused(built: Built, *secret: bytes) -> str:
     """Give the reason, once it is sure that no line of a private key is in the message."""
     assert isinstance(built, Refusal), "it was not refused"
-    assert built.cls in (FailureClass.MALFORMED, FailureClass.CONFIG)
+    assert built.cls is FailureClass.CONFIG
     for value in secret:
         assert not [line for line in value.decode("latin-1").split() if len(line) > 12 and line in built.message]
     return built.reason
@@ -357,6 +357,8 @@ def test_a_bundle_that_asks_for_too_many_rounds_is_not_opened() -> None:
     [
         (LEAF.bundle(password=b"right"), b"wrong", "pkcs12-unreadable"),
         (LEAF.bundle(password=b"right"), None, "pkcs12-unreadable"),
+        (LEAF.bundle(password=b"right"), b"\xff", "pkcs12-unreadable"),
+        (LEAF.bundle(password=b"right"), b"right" * 300, "pkcs12-unreadable"),
         (LEAF.bundle()[:-5], None, "pkcs12-unreadable"),
         (LEAF.pem, None, "pkcs12-unreadable"),
         (b"0" * 300_000, None, "pkcs12-unreadable"),
@@ -371,6 +373,12 @@ def test_what_is_no_bundle_for_tls_is_refused(bundle: bytes, password: bytes | N
     values = {"p": password} if password else {}
     built = made(TlsBundle(ref("b"), ref("p") if password else None), values, b=bundle)
     assert refused(built, b"right", b"wrong") == reason
+
+
+def test_a_password_with_a_nul_is_refused_before_the_library_tells_it(capfd: pytest.CaptureFixture[str]) -> None:
+    """The library panics on it, and writes it to stderr."""
+    assert refused(made(TlsBundle(ref("b"), ref("p")), b=LEAF.bundle(), p=b"c4nary\x00")) == "pkcs12-unreadable"
+    assert capfd.readouterr().err == ""
 
 
 # Beside other keys
