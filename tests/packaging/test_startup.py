@@ -83,6 +83,8 @@ def test_diff_of_files_against_a_folder_imports_no_sdk_and_no_cluster_code(tmp_p
         "apscheduler",
         "prometheus_client",
         "structlog",
+        "re2",
+        "cryptography.x509",
     }
 
 
