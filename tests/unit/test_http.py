@@ -263,12 +263,13 @@ def test_an_error_says_itself_as_an_outcome() -> None:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder with `good`, `expired` and `foreign` certificates, each with its key, self-signed."""
+    """Make a folder with `good`, `second`, `expired` and `foreign` certificates, each with its key, self-signed."""
     folder = tmp_path_factory.mktemp("tls")
     now = dt.datetime.now(dt.UTC)
     day = dt.timedelta(days=1)
     for name, ends, subject in (
         ("good", now + day, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))),
+        ("second", now + day, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))),
         ("expired", now - day, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))),
         ("foreign", now + day, x509.DNSName("elsewhere.example")),
     ):
@@ -343,6 +344,34 @@ def test_a_replaced_authority_file_is_noticed(make: Make, certificates: Path, tm
         assert reason_of(transport, f"{wire.address}/").reason == "certificate-untrusted"
         moment = 11.0
         assert transport.request("GET", f"{wire.address}/").status == 200
+
+
+def test_a_login_has_the_authority_file_looked_at_at_once(make: Make, certificates: Path, tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes((certificates / "foreign.pem").read_bytes())
+    os.utime(authority, (1, 1))
+    transport = make(tls=Tls(ca_file=authority), clock=lambda: 0.0)
+    with served_with(certificates, "good") as wire:
+        assert reason_of(transport, f"{wire.address}/").reason == "certificate-untrusted"
+        authority.write_bytes((certificates / "good.pem").read_bytes())
+        transport.look_again()
+        assert transport.request("GET", f"{wire.address}/").status == 200
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_the_systems_authorities_are_believed_beside_the_given_one_where_that_is_said(
+    make: Make, certificates: Path, monkeypatch: pytest.MonkeyPatch, *, together: bool
+) -> None:
+    # What OpenSSL reads in place of the system's own file.
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates / "good.pem"))
+    transport = make(tls=Tls(ca_file=certificates / "second.pem", system_too=together))
+    with served_with(certificates, "second") as wire:
+        assert transport.request("GET", f"{wire.address}/").status == 200
+    with served_with(certificates, "good") as wire:
+        if together:
+            assert transport.request("GET", f"{wire.address}/").status == 200
+        else:
+            assert reason_of(transport, f"{wire.address}/").reason == "certificate-untrusted"
 
 
 def test_a_half_replaced_pair_leaves_the_old_one_in_use(make: Make, certificates: Path, tmp_path: Path) -> None:

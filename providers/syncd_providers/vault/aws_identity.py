@@ -14,6 +14,7 @@ import botocore.session
 import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from syncd.fetch.http import Transport, TransportError
@@ -48,7 +49,7 @@ def asked(options: Aws, settings: StoreSettings, described: str, call: Call) -> 
         if credentials is None:
             message = f"{described}: the AWS SDK's chain holds no credentials here; give the Pod or the machine a role"
             return store_wide(FailureClass.DENIED, "no-identity", message)
-        return _signed(options, f"https://{_host(session, region)}/", credentials.get_frozen_credentials())
+        return _signed(options, _address(session, region), credentials.get_frozen_credentials())
     except CallAborted:
         raise
     except TransportError as error:
@@ -62,12 +63,13 @@ def asked(options: Aws, settings: StoreSettings, described: str, call: Call) -> 
         wire.close()
 
 
-def _host(session: Any, region: str) -> str:  # noqa: ANN401 — a botocore session
+def _address(session: Any, region: str) -> str:  # noqa: ANN401 — a botocore session
+    """Give where Vault sends the request: AWS's own STS, whatever endpoint the chain here is led to."""
     if region == _GLOBAL:
-        return "sts.amazonaws.com"
-    partition = session.get_partition_for_region(region)
-    suffix = session.get_component("endpoint_resolver").get_partition_dns_suffix(partition)
-    return f"sts.{region}.{suffix}"
+        return "https://sts.amazonaws.com/"
+    config = Config(ignore_configured_endpoint_urls=True)
+    address: str = session.create_client("sts", region_name=region, config=config).meta.endpoint_url
+    return f"{address}/"
 
 
 def _signed(options: Aws, address: str, credentials: Any) -> Asked:  # noqa: ANN401 — botocore's frozen credentials
