@@ -88,7 +88,8 @@ def templated(
             wrong.append(Problem(where, f"it stands under `{kind}` of the mapping too", "remove one of them"))
         made = _made(text(value), where, data, wrong)
         if not wrong:
-            wrong += (Problem(where, each.message, each.hint) for each in _unfit(kind, key, made, secret_type))
+            wrong += [Problem(where, each.message, each.hint) for each in _unfit(kind, key, made, secret_type)]
+        if not wrong:
             found[key] = made
         report.extend(wrong)
     return found

@@ -56,16 +56,11 @@ class _OddError(Exception):
 
 def opened(data: bytes, password: bytes | None) -> Bundle | str:
     """Open a bundle, or say why that cannot be done; no password is tried as none and as an empty one."""
-    if data[:1] != bytes([_SEQUENCE]):
-        return NOT_A_BUNDLE
-    if len(data) > MAX_BYTES:
-        return f"is larger than {MAX_BYTES} bytes"
+    asked = rounds(data)
+    if isinstance(asked, str):
+        return asked
     if password is not None and not _is_password(password):
         return BAD_PASSWORD
-    try:
-        _walk(data)
-    except _OddError as odd:
-        return odd.said
     try:
         found = pkcs12.load_pkcs12(data, password or None)
     except Exception:  # noqa: BLE001 — ValueError and others, with pieces of the bundle
@@ -83,10 +78,25 @@ def _is_password(password: bytes) -> bool:
     return "\0" not in text and len(password) <= MAX_PASSWORD
 
 
-def _walk(data: bytes) -> None:
-    """Look at every element that can be seen. Raises _OddError for what is no DER, or too much work."""
+def rounds(data: bytes) -> int | str:
+    """Tell how often a bundle has its password hashed, as far as that can be seen, or why it is not opened at all."""
+    if data[:1] != bytes([_SEQUENCE]):
+        return NOT_A_BUNDLE
+    if len(data) > MAX_BYTES:
+        return f"is larger than {MAX_BYTES} bytes"
+    try:
+        return _walk(data)
+    except _OddError as odd:
+        return odd.said
+
+
+def _walk(data: bytes) -> int:
+    """Look at every element that can be seen, and count the rounds.
+
+    Raises _OddError for what is no DER, or too much work.
+    """
     waiting: list[tuple[bytes, int]] = [(data, 0)]
-    seen = rounds = 0
+    seen = found = 0
     while waiting:
         content, depth = waiting.pop()
         before = _Element(0, b"")
@@ -94,12 +104,13 @@ def _walk(data: bytes) -> None:
             seen += 1
             if seen > _MAX_ELEMENTS or depth > _MAX_DEPTH:
                 raise _OddError(TOO_MUCH)
-            rounds += _rounds(before, element)
-            if rounds > MAX_ROUNDS:
+            found += _rounds(before, element)
+            if found > MAX_ROUNDS:
                 raise _OddError(TOO_MUCH)
             if element.tag & _CONSTRUCTED or _looks_whole(element):
                 waiting.append((element.content, depth + 1))
             before = element
+    return found
 
 
 def _rounds(before: _Element, element: _Element) -> int:

@@ -14,8 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from syncd.template.meter import Limits, Reason, StoppedError
-from syncd.template.names import Known, mistakes
-from syncd.template.tree import Mistake, Program
+from syncd.template.tree import Known, Mistake, Program
 
 __all__ = ["Known", "Limits", "Mistake", "Program", "Reason", "Stopped", "mistakes", "read", "render"]
 
@@ -39,6 +38,16 @@ def read(text: str) -> Program | tuple[Mistake, ...]:
     from syncd.template import jinja  # noqa: PLC0415 — Jinja2 takes 50 ms, which only those with a template spend
 
     return jinja.read(text)
+
+
+def mistakes(program: Program, known: Known, *, literals_only: bool = False) -> tuple[Mistake, ...]:
+    """Say which names of a template its mapping cannot give, and where it uses a secret value as if it were none.
+
+    With `literals_only`, as for labels, every name must be that of a literal.
+    """
+    from syncd.template import names  # noqa: PLC0415 — as above
+
+    return names.mistakes(program, known, literals_only=literals_only)
 
 
 def render(program: Program, values: Mapping[str, bytes], limits: Limits = USUAL) -> bytes | Stopped:

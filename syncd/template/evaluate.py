@@ -7,8 +7,8 @@ from syncd.template.filters import FILTERS
 from syncd.template.meter import Limits, Meter, Reason, stop
 from syncd.template.operators import calculated, compared
 from syncd.template.spelling import quoted
-from syncd.template.subset import ALL
 from syncd.template.tree import (
+    ALL,
     Asked,
     Body,
     Branches,

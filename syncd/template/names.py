@@ -1,18 +1,18 @@
 """What a template may name: the keys that its mapping can give, and which of them stand in the file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from syncd.template.filters import FILTERS
 from syncd.template.spelling import closest, quoted
-from syncd.template.subset import ALL
 from syncd.template.tree import (
+    ALL,
     Body,
     Branches,
     Constant,
     Entry,
     Expression,
     Filtered,
+    Known,
     Loop,
     Mistake,
     Name,
@@ -23,22 +23,8 @@ from syncd.template.tree import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The keys of a mapping, as far as its file tells them."""
-
-    keys: frozenset[str]
-    literals: frozenset[str] = frozenset()
-    """Those whose values stand in the file and are not secret."""
-    more: bool = False
-    """Can there be keys that the file does not name, such as those of a JSON object?"""
-
-
 def mistakes(program: Program, known: Known, *, literals_only: bool = False) -> tuple[Mistake, ...]:
-    """Say which names of a template its mapping cannot give, and where it uses a secret value as if it were none.
-
-    With `literals_only`, as for labels, every name must be a literal.
-    """
+    """Say what is wrong with the names of a template; see `syncd.template.mistakes`."""
     return tuple(dict.fromkeys(_Look(known, literals_only=literals_only).body(program.body, {})))
 
 
@@ -88,7 +74,7 @@ class _Look:
     def _named(self, line: int, key: str) -> Iterator[Mistake]:
         known = self._known
         if key not in known.keys and not known.more:
-            hint = closest(key, known.keys) or ("give it under `data`" if key.isidentifier() else "")
+            hint = closest(key, known.keys) or "give it under `data`"
             yield Mistake(line, f"the mapping has no key {quoted(key)}", hint)
         elif self._literals_only and key not in known.literals:
             yield Mistake(line, f"{quoted(key)} is no literal, and what stands here is for everybody to see",

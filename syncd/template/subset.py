@@ -9,6 +9,7 @@ from syncd.template.filters import FILTERS
 from syncd.template.signature import Filter, Parameter
 from syncd.template.spelling import closest, quoted
 from syncd.template.tree import (
+    ALL,
     Asked,
     Body,
     Branches,
@@ -36,8 +37,6 @@ from syncd.template.tree import (
     Words,
 )
 
-ALL: Final = "data"
-"""The name that stands for all keys."""
 LOOP_FACTS: Final = ("index", "index0", "first", "last", "length")
 _SIGNS: Final[Mapping[type[nodes.Node], Sign]] = {
     nodes.Add: "+",

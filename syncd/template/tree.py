@@ -4,7 +4,10 @@ Lines count from 1 in the template's text.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+ALL: Final = "data"
+"""The name that stands for all keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,17 @@ class Mistake:
     line: int
     message: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The keys of a mapping, as far as its file tells them."""
+
+    keys: frozenset[str]
+    literals: frozenset[str] = frozenset()
+    """Those whose values stand in the file and are not secret."""
+    more: bool = False
+    """Can there be keys that the file does not name, such as those of a JSON object?"""
 
 
 def below(part: Expression) -> tuple[Expression, ...]:  # noqa: C901, PLR0911 — one case for each kind

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from syncd import json_text
+from syncd import json_text, template
 from syncd.build import query, tls
 from syncd.build.checks import failed_checks
 from syncd.build.docker import docker_config
@@ -38,6 +38,7 @@ from syncd.target.inventory import InventoryUnusable, decode_part
 from syncd.target.key_file import instance_key
 from syncd.target.kube_answer import retry_after_seconds
 from syncd.target.manifest import UnreadableManifestError, read_manifest
+from syncd.template.jinja import MAX_TEXT
 from syncd_providers.aws import batch
 from syncd_providers.aws import names as aws_names
 from syncd_providers.azure import answers as azure_answers
@@ -265,6 +266,38 @@ def secret_file(data: bytes) -> object:
     return found
 
 
+def template_text(data: bytes) -> object:
+    """Read as many bytes as a template may have, hold its names against a mapping's, and render it."""
+    program = template.read.__wrapped__(data[:MAX_TEXT].decode("utf-8", "surrogateescape"))
+    if isinstance(program, tuple):
+        return program
+    names = template.Known(frozenset({"x"}), frozenset({"x"}))
+    found = [template.mistakes(program, names), template.mistakes(program, names, literals_only=True)]
+    return found, template.render(program, {"x": b'{"a": ["b"]}', "y": b"\xff"})
+
+
+def _rendered(data: bytes, *expressions: str) -> object:
+    found = [template.read(f"{{{{ x | {expression} }}}}") for expression in expressions]
+    return [template.render(each, {"x": data}) for each in found if isinstance(each, template.Program)]
+
+
+def template_readers(data: bytes) -> object:
+    """Give bytes to each filter of a template that reads something."""
+    return _rendered(
+        data, "fromjson | length", "fromyaml | length", "urlpart('user')", "dsnpart('a')", "dsnpart('a', ';')",
+        "b64decode", "int", "split('a') | last", "pem_certificates", "pem_chain", "pem_key", "pkcs12_key",
+        "pkcs12_certificates(x)",
+    )  # fmt: skip
+
+
+def template_writers(data: bytes) -> object:
+    """Give bytes to each filter of a template that writes something."""
+    return _rendered(
+        data, "toml", "ini", "dotenv", "quote", "urlencode", "b64encode", "tojson", "toyaml", "upper", "lower", "trim",
+        "indent(9)", "replace('a', 'bc')", "replace(x, x)", "length", "fromjson | toyaml",
+    )  # fmt: skip
+
+
 def key_file(data: bytes) -> object:
     """Take bytes for the instance's key."""
     return instance_key(data, "the key file")
@@ -314,6 +347,7 @@ PARSERS: Final[Mapping[str, Callable[[bytes], object]]] = {
         configuration, mappings, reference, canonical, words, json_property, json_object, json_query, json_sort,
         query_text, vault_answer, azure_answer, aws_answer, kubernetes_answer, inventory, mark, manifest, secret_file,
         key_file, tls_pair, tls_bundle, ssh_key, registry, checked,
+        template_text, template_readers, template_writers,
     )
 }  # fmt: skip
 
@@ -333,6 +367,8 @@ _UNITS: Final = (
     b"a=", b"a='", b'a="\\', b"${a}", b"$(", b"=", b"export a=b\n",
     # queries
     b"[*]", b"a[?b==c].", b"@.*.", b"`[", b"(", b"join(',',", b"||",
+    # templates
+    b"{{", b"{{a}}", b"{%", b"{% if a %}", b"{#", b"{{ a|", b"{{ ((",
     # PEM, zlib, DER
     b"-----BEGIN ", b"x\x9c", b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", b"0\x82\xff\xff",
 )  # fmt: skip

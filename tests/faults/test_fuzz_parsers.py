@@ -69,6 +69,11 @@ secrets:
     b'type: Opaque\ndata:\n  "p": "dmFsdWU="\nstringData: {q: text}\nimmutable: true\n',
     "secret_file": b'# a comment\nexport A=plain # more\nB=\'single\'\nC="double \\n $x"\n',
     "key_file": bytes(range(32)),
+    "template_text": b"""{% for k, v in data | items %}{{ k }}={{ v | b64encode }}{% if not loop.last %},{% endif %}
+{% endfor %}{{ (x | fromjson)["a"][0] | default('n') | toml }}{{ "a" if x == 'y' and 1 < 2 + 3 else x ~ "\\n" | upper }}
+{% if 'z' in x %}{# c #}{% raw %}{{ }}{% endraw %}{% endif %}""",
+    "template_readers": b'{"a": "b", "c": [1.50, {"d": null}]}',
+    "template_writers": b'{"a": "it\'s \\u00e9", "c": [1.50, {"d": null}]}',
     "tls_pair": LEAF.pem + LEAF.key_pem() + MIDDLE.pem,
     "tls_bundle": LEAF.bundle(MIDDLE, password=b"sound"),
     "ssh_key": LEAF.key_pem(PrivateFormat.OpenSSH),

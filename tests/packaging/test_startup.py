@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SDKS = {"hvac", "boto3", "botocore", "azure", "kubernetes", "requests"}
-LIBRARIES = {"yaml", "msgspec", "structlog", "urllib3", "cryptography", "apscheduler", "prometheus_client", "jmespath"}
+LIBRARIES = {
+    "yaml", "msgspec", "structlog", "urllib3", "cryptography", "apscheduler", "prometheus_client", "jmespath", "jinja2",
+}  # fmt: skip
 WATCHED = """
 import sys, json
 from syncd.cli.main import main
@@ -62,6 +64,7 @@ def test_check_imports_no_sdk_whatever_the_stores_are(tmp_path: Path) -> None:
     found = imported("check", code=0, folder=tmp_path)
     assert "syncd_providers.vault" in found, "the adapter is there, to check its options"
     assert not found & SDKS
+    assert "jinja2" not in found, "no mapping has a template"
 
 
 def test_check_imports_only_the_adapters_of_the_stores_that_are_there(tmp_path: Path) -> None:

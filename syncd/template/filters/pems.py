@@ -16,7 +16,9 @@ _PEM_COSTS: Final = 8
 _CHAIN_COSTS: Final = 8 * 1024 * 1024
 """Bytes that sorting a chain is counted for: signatures are checked."""
 _BUNDLE_COSTS: Final = 12 * 1024 * 1024
-"""Bytes that opening a bundle is counted for, so that one rendering opens two: each hashes its password for long."""
+"""Bytes that opening a bundle is counted for, so that one rendering opens two: its key is tested for 0.3 s."""
+_ROUND_COSTS: Final = 8
+"""Bytes that each round of hashing its password is counted for."""
 
 
 def _blocks(meter: Meter, value: Value, use: str) -> tuple[str, tuple[Block, ...]]:
@@ -70,7 +72,8 @@ def _opened(meter: Meter, value: Value, password: Value, use: str) -> "Bundle":
     secret = None if password is None else bytes_of(password, meter, use)
     found = meter.kept.get((data, secret))
     if found is None:
-        meter.work(_BUNDLE_COSTS)
+        rounds = pkcs12.rounds(data)
+        meter.work(_BUNDLE_COSTS + _ROUND_COSTS * (rounds if isinstance(rounds, int) else 0))
         found = meter.kept[data, secret] = pkcs12.opened(data, secret)
     if not isinstance(found, pkcs12.Bundle):
         fail(f"what {use} was given {found}")
