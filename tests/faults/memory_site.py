@@ -17,7 +17,7 @@ from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
 from syncd.model.selection import Selection
 from syncd.plan.instance import Instance, Rules
-from syncd.reconcile import Standing, plan, refs_of, second_look, see
+from syncd.reconcile import Standing, plan, second_look, see, start_reading
 from syncd.redact import SecretValue
 from syncd.testing.memory_provider import MemoryProvider, memory_store
 from syncd.testing.memory_target import Cluster, Granted, MemoryTarget
@@ -54,16 +54,20 @@ class Site:
     def gateway(self) -> Gateway:
         return Gateway({"memory": memory_store(self.store)})
 
-    def apply(self) -> Plan:
-        """Do what `apply` does: read, look, look a second time where something is to be removed, plan and write."""
+    def apply(self, *, between: Callable[[], object] = lambda: None) -> Plan:
+        """Do what `apply` does: read, look, look a second time where something is to be removed, plan and write.
+
+        `between` is called between the two looks.
+        """
         gateway = self.gateway()
         seen = see(
             self.mappings,
-            gateway.read(refs_of(self.mappings)),
+            start_reading(self.mappings, gateway),
             self.targets,
             look_at=[mapping.key for mapping in self.mappings],
             now=self.now,
         )
+        between()
         if self.standing.rules.prune:
             seen = second_look(seen, gateway, now=self.now)
         made = plan(seen, self.standing, inventory=None, target="", now=self.now)
