@@ -5,6 +5,7 @@ The identities are real as far as they can be: signatures are computed anew, tok
 
 import json
 import secrets
+import ssl
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ from tests.integration.vault_store import Bench, Budget, ask, failed, fetched, v
 from tests.integration.vault_ways import signed
 from tests.servers.canary import canary
 from tests.servers.keyvault import KeyVault
+from tests.servers.keyvault_tls import write_tls
 from tests.servers.wire import Reply, Request, Wire
 
 C = FailureClass
@@ -468,6 +470,32 @@ def test_a_login_at_entra_counts_in_the_budget(
 
 
 # Both
+
+
+def test_the_clouds_own_authorities_are_believed_beside_vaults(
+    wired: tuple[Bench, Checking, Wire], monkeypatch: pytest.MonkeyPatch, keyvault: KeyVault, tmp_path: Path
+) -> None:
+    private, public = tmp_path / "private", tmp_path / "public"
+    for folder in (private, public):
+        folder.mkdir()
+    files = write_tls(public)
+    # Stands for the system's authorities, which OpenSSL reads there.
+    system = tmp_path / "system.pem"
+    system.write_bytes(files.ca.read_bytes() + Path(keyvault.ca_file).read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    bench, vault, _ = wired
+    azure = ByMachine(bench, vault, monkeypatch, keyvault)
+    bench.tls = Tls(ca_file=write_tls(private).ca)
+    fetched(ask(azure.store(), "x"))
+    aws = ByAccessKey(bench, vault, monkeypatch)
+    aws.file.unlink()
+    ((key, secret),) = aws.keys.items()
+    body = STS.format(key, secret.replace("&", "&amp;"), datetime.fromtimestamp(time.time() + 3600, UTC).isoformat())
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.server)
+    with Wire(lambda _request: Reply(200, body.encode(), {"Content-Type": "text/xml"}), tls=context) as sts:
+        _web_identity(monkeypatch, tmp_path, sts)
+        fetched(ask(aws.store(), "x"))
 
 
 @pytest.mark.parametrize(("method", "package"), [("aws", "botocore"), ("azure", "azure.identity")])

@@ -220,7 +220,7 @@ def test_a_user_name_that_is_kept_as_a_credential_is_not_said(openbao: OpenBao, 
 @pytest.mark.kube
 def test_a_service_account_token_for_somebody_else_is_not_sent(openbao: OpenBao, bench: Bench, kube: Kube) -> None:
     way = ByServiceAccount(openbao, bench, "default", kube)
-    token = way.write(audience="somebody-else")
+    token = way.write(way.account(), audience="somebody-else")
     mark = openbao.mark()
     outcome = failed(ask(way.store(), "x"))
     assert (outcome.cls, outcome.reason) == (C.DENIED, "token-for-another-audience")

@@ -147,38 +147,45 @@ class ByServiceAccount:
         self.mount = set_up(self.server, "kubernetes")
         self.words: tuple[str, ...] = ("kubernetes", f"auth/{self.mount}", "syncd-role")
         self.namespace = self.kube.namespace()
-        reviewer = f"reviewer-{secrets.token_hex(4)}"
-        self.kube.service_account(reviewer, namespace=self.namespace)
+        config = {
+            "kubernetes_host": self.kube.url,
+            "kubernetes_ca_cert": Path(self.kube.ca_file).read_text(),
+            "token_reviewer_jwt": self._reviewer(),
+        }
+        self.server.do("POST", f"auth/{self.mount}/config", config)
+        self.rotate()
+
+    def _reviewer(self) -> str:
+        """Make an account that may review tokens; give its token, once the API server lets it."""
+        name = f"reviewer-{secrets.token_hex(4)}"
+        self.kube.service_account(name, namespace=self.namespace)
         # https://kubernetes.io/docs/reference/access-authn-authz/rbac/#other-component-roles
         binding = {
             "metadata": {"name": f"{self.namespace}-reviewer"},
             "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "system:auth-delegator"},
-            "subjects": [{"kind": "ServiceAccount", "name": reviewer, "namespace": self.namespace}],
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": self.namespace}],
         }
         self.kube.do("POST", f"/apis/{RBAC}/v1/clusterrolebindings", binding)
-        config = {
-            "kubernetes_host": self.kube.url,
-            "kubernetes_ca_cert": Path(self.kube.ca_file).read_text(),
-            "token_reviewer_jwt": self.kube.service_account_token(reviewer, namespace=self.namespace),
-        }
-        self.server.do("POST", f"auth/{self.mount}/config", config)
-        role = {
-            "bound_service_account_names": ["syncd"],
-            "bound_service_account_namespaces": [self.namespace],
-            "audience": "vault",
-            "token_policies": [self.policy],
-        }
-        self.server.do("POST", f"auth/{self.mount}/role/syncd-role", {**role, **TOKEN})
-        self.kube.service_account("syncd", namespace=self.namespace)
-        self.write()
+        token = self.kube.service_account_token(name, namespace=self.namespace)
+        path, deadline = "/apis/authentication.k8s.io/v1/tokenreviews", time.monotonic() + 20
+        while self.kube.request("POST", path, {"spec": {"token": "t"}}, token=token)[0] != 201:
+            assert time.monotonic() < deadline, "the reviewer has no rights yet"
+            time.sleep(0.02)
+        return token
 
     def store(self, **fields: object) -> VaultProvider:
         login = {"role": "syncd-role", "tokenFile": "sa-token", "audience": "vault", "mount": self.mount}
         return self.bench.store({"kubernetes": {**login, **fields}})
 
-    def write(self, audience: str = "vault") -> str:
+    def account(self) -> str:
+        """Make an account of a name that none had before: the API server has nothing of it in a cache."""
+        name = f"syncd-{secrets.token_hex(4)}"
+        self.kube.service_account(name, namespace=self.namespace)
+        return name
+
+    def write(self, account: str, audience: str = "vault") -> str:
         """Project a token into the Pod."""
-        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/syncd/token"
+        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token"
         answer = self.kube.do("POST", path, {"spec": {"audiences": [audience], "expirationSeconds": 3600}})
         status = answer["status"]
         assert isinstance(status, dict)
@@ -188,15 +195,18 @@ class ByServiceAccount:
         return token
 
     def rotate(self) -> None:
-        # The account of before may be gone; a new one of the same name is another to the API server.
-        self.kube.request("DELETE", f"/api/v1/namespaces/{self.namespace}/serviceaccounts/syncd")
-        self.kube.service_account("syncd", namespace=self.namespace)
-        self.write()
+        account = self.account()
+        role = {
+            "bound_service_account_names": [account],
+            "bound_service_account_namespaces": [self.namespace],
+            "audience": "vault",
+            "token_policies": [self.policy],
+        }
+        self.server.do("POST", f"auth/{self.mount}/role/syncd-role", {**role, **TOKEN})
+        self.write(account)
 
     def spoil(self) -> tuple[str, str]:
-        token = (self.bench.folder / "sa-token").read_text()
-        self.kube.delete_service_account("syncd", namespace=self.namespace)
-        return token, "login-denied"
+        return self.write(self.account()), "login-denied"
 
 
 def client_pem(common_name: str, issuer: tuple[ec.EllipticCurvePrivateKey, x509.Name]) -> bytes:

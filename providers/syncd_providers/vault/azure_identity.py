@@ -77,11 +77,7 @@ def _credential(options: Azure, settings: StoreSettings, wire: "_Wire", *, workl
     tenant, client, file = (os.environ[name] for name in _WORKLOAD)
 
     def assertion() -> str:
-        try:
-            return read_credential(Credential(file=file), settings.base).reveal().decode("ascii", "replace")
-        except CredentialUnreadable as error:
-            wire.unwinding = error  # the SDK would make a text of it
-            raise
+        return read_credential(Credential(file=file), settings.base).reveal().decode("ascii", "replace")
 
     # Not WorkloadIdentityCredential, whose way to the token file is its own.
     return ClientAssertionCredential(
@@ -111,7 +107,7 @@ class _Wire(HTTPAdapter):
         self._address = "the identity endpoint"
         self._answer: Answer | None = None
         self._error: TransportError | None = None
-        self.unwinding: CallAborted | CredentialUnreadable | None = None
+        self.unwinding: CallAborted | None = None
 
     def send(self, request: requests.PreparedRequest, *_options: object, **_named: object) -> requests.Response:
         """Send one request; the SDK's own options on time-outs and verification say nothing here."""
