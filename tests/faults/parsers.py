@@ -291,11 +291,13 @@ def template_readers(data: bytes) -> object:
 
 
 def template_writers(data: bytes) -> object:
-    """Give bytes to each filter of a template that writes something."""
-    return _rendered(
-        data, "toml", "ini", "dotenv", "quote", "urlencode", "b64encode", "tojson", "toyaml", "upper", "lower", "trim",
-        "indent(9)", "replace('a', 'bc')", "replace(x, x)", "length", "fromjson | toyaml",
-    )  # fmt: skip
+    """Give bytes to each filter of a template that writes a structure, or encodes."""
+    return _rendered(data, "tojson", "toyaml", "fromjson | toyaml", "b64encode", "upper", "lower", "trim", "length")
+
+
+def template_quotes(data: bytes) -> object:
+    """Give bytes to each filter of a template that quotes for a line, or changes each line."""
+    return _rendered(data, "toml", "ini", "dotenv", "quote", "indent(9)", "replace('a', 'bc')", "replace(x, x)")
 
 
 def key_file(data: bytes) -> object:
@@ -347,7 +349,7 @@ PARSERS: Final[Mapping[str, Callable[[bytes], object]]] = {
         configuration, mappings, reference, canonical, words, json_property, json_object, json_query, json_sort,
         query_text, vault_answer, azure_answer, aws_answer, kubernetes_answer, inventory, mark, manifest, secret_file,
         key_file, tls_pair, tls_bundle, ssh_key, registry, checked,
-        template_text, template_readers, template_writers,
+        template_text, template_readers, template_writers, template_quotes,
     )
 }  # fmt: skip
 

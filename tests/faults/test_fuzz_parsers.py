@@ -74,6 +74,7 @@ secrets:
 {% if 'z' in x %}{# c #}{% raw %}{{ }}{% endraw %}{% endif %}""",
     "template_readers": b'{"a": "b", "c": [1.50, {"d": null}]}',
     "template_writers": b'{"a": "it\'s \\u00e9", "c": [1.50, {"d": null}]}',
+    "template_quotes": b"it's 5 \n $HOME # \t",
     "tls_pair": LEAF.pem + LEAF.key_pem() + MIDDLE.pem,
     "tls_bundle": LEAF.bundle(MIDDLE, password=b"sound"),
     "ssh_key": LEAF.key_pem(PrivateFormat.OpenSSH),

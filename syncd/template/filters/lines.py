@@ -1,5 +1,6 @@
 """Filters that quote one value for a line of a configuration file: TOML, INI, dotenv."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -12,9 +13,6 @@ from syncd.template.values import Value, fail, kind, text_of
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
-_TOML: Final = {code: f"\\u{code:04X}" for code in (*range(0x20), 0x7F)} | str.maketrans(
-    {**_SHORT, "\b": "\\b", "\f": "\\f"}
-)
 _INI_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@+-](?:[A-Za-z0-9_./:@+ -]*[A-Za-z0-9_./:@+-])?")
 _DOTENV_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@+-]+")
 _DOTENV: Final = str.maketrans({**_SHORT, "$": "\\$"})
@@ -42,7 +40,8 @@ def _toml_scalar(meter: Meter, value: Value) -> str:
     if isinstance(value, int | Number):
         return text
     meter.work(len(text))
-    return meter.make(f'"{text.translate(_TOML)}"')
+    # JSON's escapes are TOML's too, which wants DEL escaped besides.
+    return meter.make(json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F"))
 
 
 def _ini(meter: Meter, value: Value) -> Value:
