@@ -51,6 +51,13 @@ def test_each_distinct_query_is_asked_once() -> None:
     assert sorted(rig.store.pages()) == sorted([ALL, other])
 
 
+def test_queries_do_not_wait_for_each_other_in_one_batch() -> None:
+    rig = Rig(keys=3, batch_size=10)
+    queries = [Query("memory", name=f"{number}") for number in range(3)]
+    rig.gateway.find(queries).found(queries)
+    assert [record.references for record in rig.records] == [1, 1, 1]
+
+
 def test_a_page_that_fails_is_no_empty_rest() -> None:
     rig = Rig(keys=250)
     rig.store.fail_page(2, Failure(FailureClass.DENIED, "permission-denied", "no", transient=False))

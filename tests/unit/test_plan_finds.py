@@ -166,6 +166,24 @@ def test_a_find_that_may_find_nothing_waits_for_its_last_key_too() -> None:
     assert tenant_stores(change) == {("", "vault")}
 
 
+def test_a_find_that_finds_nothing_answers_for_its_store_where_other_keys_leave() -> None:
+    changed = replace(FIND, query=QUERY._replace(path="elsewhere/"))
+    nothing = Content("Opaque", {}, {}, {}, (), found={changed: ()})
+    change = decide(nothing, data_from=(changed,), allow_empty=True)
+    assert (change.action, change.keys.removed) == (Action.UPDATE, ("a", "b"))
+    assert tenant_stores(change) == {("", "vault")}
+
+
+def test_metadata_is_recorded_as_a_source_of_its_own() -> None:
+    part = A._replace(part="metadata")
+    wanted = mapping(data=(("k", Selection(part, "team")),))
+    before = Content("Opaque", values({"k": "old"}), {}, {}, (SourceVersion(part, ""),))
+    live = written(wanted, before)
+    assert read_mark(live.annotations).sources == (SourceVersion(part, ""),)
+    after = replace(before, data=values({"k": "new"}))
+    assert plan_one(wanted, after, live, instance=ME, rules=RULES).reason == "source-changed"
+
+
 def test_a_lost_name_counts_even_where_a_template_made_its_key_into_another() -> None:
     rendered = replace(found("a", "b"), data=values({"all": "a and b"}))
     live = written(WANTS, rendered)
