@@ -47,7 +47,10 @@ def mistakes(program: Program, known: Known, *, literals_only: bool = False) -> 
     """
     from syncd.template import names  # noqa: PLC0415 — as above
 
-    return names.mistakes(program, known, literals_only=literals_only)
+    try:
+        return names.mistakes(program, known, literals_only=literals_only)
+    except RecursionError:  # as in `render`
+        return (Mistake(1, "nested too deeply", "write it flatter"),)
 
 
 def render(program: Program, values: Mapping[str, bytes], limits: Limits = USUAL) -> bytes | Stopped:
@@ -59,3 +62,5 @@ def render(program: Program, values: Mapping[str, bytes], limits: Limits = USUAL
         return run.output(program)
     except StoppedError as error:
         return Stopped(error.reason, run.line, error.message)
+    except RecursionError:  # only where the caller stands deep in the stack already: nesting is bounded when it is read
+        return Stopped(Reason.TOO_LARGE, run.line, "it nests too deeply")

@@ -1,5 +1,7 @@
 """Templates: the subset that is read, what it means, and how a rendering stops."""
 
+import inspect
+import sys
 from collections.abc import Mapping
 
 import pytest
@@ -337,6 +339,22 @@ def test_the_same_input_gives_the_same_output_in_a_thousand_runs() -> None:
             read.cache_clear()
         values = dict(sorted(VALUES.items(), reverse=bool(run % 2)))
         assert render(program(text), values) == once
+
+
+def test_a_caller_deep_in_the_stack_gets_an_answer_all_the_same() -> None:
+    found = program("{{ " + "not " * 190 + "true }}")
+
+    def below(frames: int) -> tuple[object, object]:
+        if frames:
+            return below(frames - 1)
+        return render(found, VALUES), mistakes(found, Known(frozenset()))
+
+    assert below(0) == (b"true", ())
+    stack = sys.getrecursionlimit() - len(inspect.stack(0))
+    assert below(stack - 150) == (
+        Stopped(Reason.TOO_LARGE, 1, "it nests too deeply"),
+        (Mistake(1, "nested too deeply", "write it flatter"),),
+    )
 
 
 # Whatever it is given
