@@ -300,6 +300,7 @@ class AwsCase(ProviderCase):
     spec = "syncd_providers.aws:SPEC"
     sdk = ("boto3", "botocore")
     values = (*BINARY, *TEXTS)
+    many = 130
 
     def __init__(self, moto: Moto, base: Path, port: int) -> None:
         """Make the store's corner for one test."""
@@ -330,6 +331,12 @@ class AwsCase(ProviderCase):
     def deny(self, ref: RemoteRef) -> None:
         self._moto.fault("denied", name=ref.key, times=0)
 
+    def deny_listing(self) -> None:
+        self._moto.fault("denied", access_key_id=self._key.access_key_id, operation="ListSecrets", times=0)
+
+    def tag(self, ref: RemoteRef, tags: Mapping[str, str]) -> None:
+        self._moto.tag(ref.key, tags)
+
     def requests(self) -> int:
         return len(self._moto.requests(access_key_id=self._key.access_key_id))
 
@@ -337,7 +344,16 @@ class AwsCase(ProviderCase):
         return (self._key.secret_access_key,)
 
 
-class TestAws(ProviderContract, VersionContract, DenialContract, NetworkContract):
+class TestAws(
+    ProviderContract,
+    VersionContract,
+    DenialContract,
+    NetworkContract,
+    DiscoveryContract,
+    TagContract,
+    UnreachableDiscoveryContract,
+    MetadataContract,
+):
     """Secrets Manager, by batches and single reads."""
 
     @pytest.fixture
@@ -354,6 +370,7 @@ class AzureCase(ProviderCase):
     spec = "syncd_providers.azure:SPEC"
     sdk = ("azure", "msal")
     values: ClassVar[Sequence[bytes]] = TEXTS
+    separator = "-"
 
     def __init__(self, vault: KeyVault, base: Path, port: int) -> None:
         """Make the store's corner for one test."""
@@ -363,6 +380,7 @@ class AzureCase(ProviderCase):
         self._port = port
         self._prefix = f"contract-{uuid4().hex[:8]}-"
         self._mark = vault.mark()
+        vault.allow("")
         (base / "client-secret").write_text(vault.client_secret)
 
     def options(self) -> Mapping[str, object]:
@@ -391,6 +409,12 @@ class AzureCase(ProviderCase):
     def deny(self, ref: RemoteRef) -> None:
         self._vault.forbid(ref.key)
 
+    def deny_listing(self) -> None:
+        self._vault.forbid("")
+
+    def tag(self, ref: RemoteRef, tags: Mapping[str, str]) -> None:
+        self._vault.tag(ref.key, tags)
+
     def requests(self) -> int:
         return len(self._vault.requests(self._mark))
 
@@ -405,7 +429,16 @@ def own_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyVault]:
         yield vault
 
 
-class TestAzure(ProviderContract, VersionContract, DenialContract, NetworkContract):
+class TestAzure(
+    ProviderContract,
+    VersionContract,
+    DenialContract,
+    NetworkContract,
+    DiscoveryContract,
+    TagContract,
+    UnreachableDiscoveryContract,
+    MetadataContract,
+):
     """Key Vault, by client secret."""
 
     @pytest.fixture

@@ -74,6 +74,15 @@ class Moto:
         """Make a secret that holds no value yet."""
         self._call("CreateSecret", {"Name": name}, region)
 
+    def tag(self, name: str, tags: Mapping[str, str], *, region: str = REGION) -> None:
+        """Put tags on a secret."""
+        borne = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self._call("TagResource", {"SecretId": name, "Tags": borne}, region)
+
+    def create(self, name: str, description: str, *, region: str = REGION) -> None:
+        """Make a secret with a description, which moto takes at no other time."""
+        self._call("CreateSecret", {"Name": name, "SecretString": "v", "Description": description}, region)
+
     def stage(self, name: str, version_id: str, stage: str, *, region: str = REGION) -> None:
         """Give a version a staging label more."""
         moved = {"SecretId": name, "VersionStage": stage, "MoveToVersionId": version_id}

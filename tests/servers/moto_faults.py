@@ -43,6 +43,8 @@ class Fault:
     """Such as GetSecretValue; empty means each one that the kind makes sense for."""
     times: int = 1
     """How many requests it hits; 0 means all until it is cleared."""
+    after: int = 0
+    """How many requests that it is for pass unharmed before."""
     code: str = ""
     """For `error`: the AWS error code."""
     status: int = 400
@@ -110,6 +112,9 @@ class Faults:
         with self._lock:
             for fault in list(self._waiting):
                 if fault.hits(operation, access_key_id, ids):
+                    if fault.after:
+                        fault.after -= 1
+                        continue
                     taken.append(fault)
                     if fault.times == 1:
                         self._waiting.remove(fault)

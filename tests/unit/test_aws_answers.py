@@ -65,10 +65,24 @@ STRANGE = (
 
 
 @pytest.mark.parametrize(("code", "expected"), TABLE.items())
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != "ListSecrets"])
 def test_a_known_code_means_what_the_table_says(operation: Operation, code: str, expected: tuple[str, str]) -> None:
     found = classify(operation, Refused(code, 400))
     assert (found.cls.value, found.reason) == expected
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "InvalidRequestException", "DecryptionFailure"])
+def test_what_is_said_of_one_secret_says_nothing_of_a_list(code: str) -> None:
+    found = classify("ListSecrets", Refused(code, 400))
+    assert (found.cls.value, found.reason) == ("unavailable", "unexpected-answer")
+
+
+@pytest.mark.parametrize(
+    ("operation", "right"),
+    [("GetSecretValue", "GetSecretValue"), ("DescribeSecret", "DescribeSecret"), ("ListSecrets", "ListSecrets")],
+)
+def test_a_refusal_names_the_right_that_is_missing(operation: Operation, right: str) -> None:
+    assert f"secretsmanager:{right} on" in classify(operation, Refused("AccessDeniedException", 400)).advice
 
 
 def test_only_describe_says_absent() -> None:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Query, RemoteRef
 from syncd.node import Problem
-from syncd_providers.aws.names import belongs, canonical, is_version_id
+from syncd_providers.aws.names import belongs, canonical, canonical_query, is_version_id
 
 REGION = "eu-west-1"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
@@ -131,3 +131,48 @@ def test_a_canonical_reference_is_its_own_canonical_form(key: str, version: str)
         assert canonical(found, REGION) == found
         assert found.key.isprintable()
         assert found.key.isascii()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("", ""),
+        ("prod/app/", "prod/app/"),
+        ("prod/app", "prod/app/"),
+        ("prod-", "prod-"),
+        ("rds!", "rds!"),
+        ("/a", "/a/"),
+    ],
+)
+def test_a_query_gets_its_slash_where_its_path_could_end_within_a_name(path: str, expected: str) -> None:
+    query = Query("aws-eu", path, "^a", (("team", "payments"),))
+    assert canonical_query(query) == query._replace(path=expected)
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        (Query("aws-eu", mount="kv"), ("mount",)),
+        (Query("aws-eu", "a b/"), ("find", "path")),
+        (Query("aws-eu", f"{ARN}prod/"), ("find", "path")),
+        (Query("aws-eu", "x" * 512), ("find", "path")),
+        (Query("aws-eu", tags=(("", "v"),)), ("find", "tags", "")),
+        (Query("aws-eu", tags=(("t", "v" * 257),)), ("find", "tags", "t")),
+    ],
+)
+def test_what_no_secret_can_be_found_by_is_a_problem(query: Query, place: tuple[str, ...]) -> None:
+    found = canonical_query(query)
+    assert isinstance(found, Problem)
+    assert found.path == place
+
+
+@pytest.mark.parametrize("version", ["AWSCURRENT", "AWSPREVIOUS", UUID])
+def test_metadata_has_no_versions(version: str) -> None:
+    found = canonical(RemoteRef("aws-eu", "a", version, part="metadata"), REGION)
+    assert isinstance(found, Problem)
+    assert found.path == ("version",)
+
+
+def test_a_reference_to_metadata_keeps_its_part() -> None:
+    ref = RemoteRef("aws-eu", "a", part="metadata")
+    assert canonical(ref, REGION) == ref

@@ -4,12 +4,12 @@ What the table below does not hold is UNAVAILABLE, and ABSENT takes two answers:
 comes for a secret that does not exist and for one without a value (boto3#2794), so DescribeSecret decides.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from syncd.model.reference import Failure, FailureClass, RemoteRef, Scope
+from syncd.model.reference import Failure, FailureClass, Query, RemoteRef, Scope
 
-Operation = Literal["GetSecretValue", "BatchGetSecretValue", "DescribeSecret"]
+Operation = Literal["GetSecretValue", "BatchGetSecretValue", "DescribeSecret", "ListSecrets"]
 NOT_FOUND: Final = "ResourceNotFoundException"
 SKEW: Final = 300.0
 """Seconds by which a clock may be off before AWS refuses a signature:
@@ -100,12 +100,19 @@ _CLOCK: Final = Verdict(
 _THROTTLED: Final = Verdict(
     _C.THROTTLED, "throttled", "AWS asks for fewer requests; lower limits.requestsPerSecond if it goes on", "store"
 )
+_NOT_DESCRIBED: Final = replace(
+    _DENIED, advice="may not be described by this identity; allow secretsmanager:DescribeSecret on it"
+)
+_NOT_LISTED: Final = replace(
+    _DENIED, advice='may not be listed by this identity; allow secretsmanager:ListSecrets on Resource "*"'
+)
 _CONFIG: Final = Verdict(
     _C.CONFIG,
     "invalid-parameter",
     "is not a reference that AWS takes; correct `key` and `version` in the mapping",
     transient=False,
 )
+_NO_QUERY: Final = replace(_CONFIG, advice="is not a query that AWS takes; correct `find` in the mapping")
 _SERVER: Final = Verdict(_C.UNAVAILABLE, "server-error", "the service failed inside; try again later")
 _OTHER: Final = Verdict(
     _C.UNAVAILABLE, "unexpected-answer", "the answer is none that syncd knows; is something in between?"
@@ -166,6 +173,8 @@ _CODES: Final[dict[str, Verdict]] = {
     "ServiceUnavailable": _SERVER,
     "ServiceUnavailableException": _SERVER,
 }
+_LISTING: Final = {_DENIED: _NOT_LISTED, _CONFIG: _NO_QUERY, PENDING: _OTHER, _UNDECRYPTABLE: _OTHER}
+"""What is said otherwise, or makes no sense, where no secret was named."""
 _STS_DENIALS: Final = frozenset({"InvalidIdentityToken", "IDPRejectedClaim", "RegionDisabledException"})
 _LOGIN: Final = Verdict(
     _C.DENIED,
@@ -181,9 +190,13 @@ _NO_BATCH: Final = frozenset({"UnknownOperationException", "UnknownOperation", "
 
 def classify(operation: Operation, refused: Refused) -> Verdict:
     """Say what a refusal means. `UNPROVEN` for a secret not found by a read: DescribeSecret then tells more."""
-    if refused.code == NOT_FOUND:
-        return ABSENT if operation == "DescribeSecret" else UNPROVEN
     verdict = _CODES.get(refused.code)
+    if operation == "ListSecrets":
+        verdict = _LISTING.get(verdict, verdict) if verdict is not None else None
+    elif refused.code == NOT_FOUND:
+        return ABSENT if operation == "DescribeSecret" else UNPROVEN
+    elif operation == "DescribeSecret" and verdict is _DENIED:
+        return _NOT_DESCRIBED
     if verdict in _CLOCK_SUSPECTS and abs(refused.skew) > SKEW:
         return _CLOCK
     if verdict is not None:
@@ -206,7 +219,7 @@ def decides_alone(code: str) -> bool:
     return code in _CODES and _CODES[code] is not _SERVER
 
 
-def failure(verdict: Verdict, ref: RemoteRef, store: str, refused: Refused | None = None) -> Failure:
+def failure(verdict: Verdict, ref: RemoteRef | Query, store: str, refused: Refused | None = None) -> Failure:
     """Say a verdict as an outcome: about `ref`, or about the `store` as a whole (its words for a person)."""
     said = f"{ref} {verdict.advice}"
     if verdict.scope == "store" or verdict.cls is FailureClass.UNAVAILABLE:

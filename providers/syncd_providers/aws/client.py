@@ -27,11 +27,13 @@ _METHODS: Final[Mapping[Operation, str]] = {
     "GetSecretValue": "get_secret_value",
     "BatchGetSecretValue": "batch_get_secret_value",
     "DescribeSecret": "describe_secret",
+    "ListSecrets": "list_secrets",
 }
 _MEMBERS: Final[Mapping[Operation, tuple[str, ...]]] = {
     "GetSecretValue": ("ARN", "Name"),
     "BatchGetSecretValue": ("SecretValues", "Errors"),
     "DescribeSecret": ("ARN", "Name"),
+    "ListSecrets": ("SecretList",),
 }
 """Of which an answer has one at least."""
 _AMBIENT: Final = ("env", "ec2-credentials-file", "boto-config", "container-role", "iam-role")

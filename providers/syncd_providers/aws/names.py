@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValu
 import re
 from typing import Final
 
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Query, RemoteRef
 from syncd.node import Problem
 
 CURRENT: Final = "AWSCURRENT"
@@ -21,6 +21,11 @@ _NAME: Final = re.compile(r"[A-Za-z0-9/_+=.@!-]+\Z")
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:secretsmanager:(?P<region>[a-z0-9-]+):\d{12}:secret:(?P<name>[^:]+)\Z")
 _SUFFIX: Final = re.compile(r"-[A-Za-z0-9]{6}\Z")
 """What Secrets Manager appends to the name in an ARN."""
+_TAG_LIMIT: Final = 128
+_TAG_VALUE_LIMIT: Final = 256
+"""https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Tag.html"""
+_SEPARATORS: Final = "/_+=.@!-"
+"""What may end a beginning of names; without one of them `prod/ap` would be a place where `prod/app` lies."""
 _VERSION_ID: Final = re.compile(r"[A-Za-z0-9-]{32,64}\Z")
 _STAGE: Final = re.compile(r"[A-Za-z0-9/_+=.@:-]+\Z")
 
@@ -32,15 +37,34 @@ def canonical(ref: RemoteRef, region: str) -> RemoteRef | Problem:
     """
     if ref.mount:
         return Problem(("mount",), "Secrets Manager has no mounts", "leave `mount` out; the path belongs into `key`")
-    found = _arn(ref.key, region) if ref.key.startswith("arn:") else _name(ref.key)
+    found = _arn(ref.key, region) if ref.key.startswith("arn:") else problem_of_name(ref.key)
     if found is not None:
         return found
+    if ref.part and ref.version:
+        return Problem(("version",), "metadata belongs to the secret, not to a version", "leave version out")
     if ref.version == CURRENT:
         return ref._replace(version="")
     if ref.version and (len(ref.version) > _STAGE_LIMIT or not _STAGE.match(ref.version)):
         message = "this is neither a version id nor a staging label"
         return Problem(("version",), message, "write a version id, or a label such as AWSPREVIOUS")
     return ref
+
+
+def canonical_query(query: Query) -> Query | Problem:
+    """Give a query with the `/` of its path filled in, or why nothing can be looked for so."""
+    if query.mount:
+        return Problem(("mount",), "Secrets Manager has no mounts", "leave `mount` out; the path belongs into `find`")
+    path = query.path
+    if path and not path.endswith(tuple(_SEPARATORS)):
+        path += "/"
+    if path and (len(path) > NAME_LIMIT or not _NAME.match(path)):
+        message = "this is not the beginning of a secret's name"
+        return Problem(("find", "path"), message, f"write letters, digits and {_SEPARATORS}, such as prod/app/")
+    for tag, value in query.tags:
+        if not 1 <= len(tag) <= _TAG_LIMIT or len(value) > _TAG_VALUE_LIMIT:
+            message = f"a tag has 1 to {_TAG_LIMIT} characters, its value at most {_TAG_VALUE_LIMIT}"
+            return Problem(("find", "tags", tag), message, "write a tag that a secret can bear")
+    return query._replace(path=path)
 
 
 def is_version_id(version: str) -> bool:
@@ -68,7 +92,8 @@ def _same(full: str, asked: str) -> bool:
     return full == asked or (full.startswith(asked) and bool(_SUFFIX.fullmatch(full, len(asked))))
 
 
-def _name(key: str) -> Problem | None:
+def problem_of_name(key: str) -> Problem | None:
+    """Say why a key is no name; None where it is one."""
     if len(key) > NAME_LIMIT:
         return Problem(("key",), f"a secret's name has at most {NAME_LIMIT} characters")
     if not _NAME.match(key):

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from syncd.fetch.seam import Call
-from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.reference import Failure, FailureClass, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings
 from syncd.node import Problem, text
 from syncd_providers.aws import answers, names
 from syncd_providers.aws.batch import BATCH_SIZE, Pace, read_value, sort_out
 from syncd_providers.aws.client import SecretsManager
+from syncd_providers.aws.description import described
 from syncd_providers.aws.options import AwsOptions
+from syncd_providers.aws.search import Search
 
 _BATCHES_REFUSED_FOR: Final = 600.0
 """Seconds for which a store whose identity may not batch is read singly before batches are tried again."""
@@ -20,7 +22,7 @@ _Reader = Callable[[RemoteRef, Call], Outcome]
 
 
 class AwsProvider:
-    """AWS Secrets Manager in one region, with one identity.
+    """AWS Secrets Manager in one region, with one identity: `Provider`, `Describes` and `Discovers`.
 
     A batch serves two or more current values: BatchGetSecretValue can name neither version nor stage, needs a
     permission of its own, and for one secret saves nothing. Where the identity may not batch, that is remembered for
@@ -42,6 +44,10 @@ class AwsProvider:
         """Give the reference with `AWSCURRENT` left out, or why it names nothing in this store's region."""
         return names.canonical(ref, self._region)
 
+    def canonical_query(self, query: Query) -> Query | Problem:
+        """Give the one form of a query, or what is wrong with it."""
+        return names.canonical_query(query)
+
     def fetch(self, refs: Sequence[RemoteRef], call: Call) -> Iterator[tuple[RemoteRef, Outcome]]:
         """Read each reference; what the whole store answers ends the group."""
         plain = [ref for ref in refs if not ref.version]
@@ -59,6 +65,21 @@ class AwsProvider:
             outcome = read(ref, call) if ended is None else ended
             yield ref, outcome
             ended = ended or _end_of(outcome)
+
+    def describe(self, refs: Sequence[RemoteRef], call: Call) -> Iterator[tuple[RemoteRef, Outcome]]:
+        """Read the metadata of each reference, one DescribeSecret each; what the whole store answers ends the group."""
+        ended: Failure | None = None
+        for ref in refs:
+            outcome = self._describe(ref, call) if ended is None else ended
+            yield ref, outcome
+            ended = ended or _end_of(outcome)
+
+    def find(self, query: Query, call: Call) -> Found:
+        """Page through what ListSecrets finds, to the end."""
+        if self.canonical_query(query) != query:
+            message = "the query is not in its canonical form"
+            return Failure(FailureClass.CONFIG, "not-canonical", message, transient=False)
+        return Search(query, self._store, lambda asked: self._service.ask("ListSecrets", asked, call)).found()
 
     def relogin(self) -> None:
         """Forget session and credentials; the next fetch reads the files anew and may try batches again."""
@@ -116,6 +137,14 @@ class AwsProvider:
                 return self._explain(ref, call)
             return answers.failure(verdict, ref, self._store, found)
         return read_value(ref, found)
+
+    def _describe(self, ref: RemoteRef, call: Call) -> Outcome:
+        found = self._service.ask("DescribeSecret", {"SecretId": ref.key}, call)
+        if isinstance(found, Failure):
+            return found
+        if isinstance(found, answers.Refused):
+            return answers.failure(answers.classify("DescribeSecret", found), ref, self._store, found)
+        return described(ref, found, self._store)
 
     def _explain(self, ref: RemoteRef, call: Call) -> Outcome:
         """Tell an absent secret from one that is pending, or that holds no value in this version."""
