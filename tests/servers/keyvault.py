@@ -91,6 +91,10 @@ class KeyVault:
         """
         return str(self._orders("put", {"name": name, "value": value, "attributes": attributes}))
 
+    def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        """Give the newest version these tags and no others."""
+        self._orders("tag", {"name": name, "tags": dict(tags)})
+
     def disable(self, name: str, version: str = "", *, enabled: bool = False) -> None:
         """Disable a version, by default the newest; `enabled=True` enables it again."""
         self._orders("disable", {"name": name, "version": version, "enabled": enabled})

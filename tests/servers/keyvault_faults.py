@@ -25,6 +25,8 @@ class Fault:
     """The beginning of the paths it is for."""
     method: str = ""
     """Empty means every method."""
+    query: str = ""
+    """What must stand in the query, such as `skiptoken` for the pages after the first."""
     times: int = 1
     """How many requests it hits; 0 means all until it is cleared."""
     seconds: float = 60.0
@@ -56,11 +58,12 @@ class Faults:
         with self._lock:
             self._waiting.clear()
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, query: str = "") -> Fault | None:
         """Return the fault this request gets, and count it."""
         with self._lock:
             for fault in self._waiting:
-                if path.lower().startswith(fault.path.lower()) and fault.method in ("", method):
+                here = path.lower().startswith(fault.path.lower()) and fault.query in query
+                if here and fault.method in ("", method):
                     if fault.times == 1:
                         self._waiting.remove(fault)
                     elif fault.times > 1:
@@ -85,6 +88,22 @@ def _wrong_id(answer: Answer) -> Answer:
 def _foreign_link(answer: Answer) -> Answer:
     def change(content: dict[str, object]) -> dict[str, object]:
         return {**content, "nextLink": str(content["nextLink"]).replace("127.0.0.1", "localhost")}
+
+    return _edited(answer, change)
+
+
+def _looping_link(answer: Answer) -> Answer:
+    def change(content: dict[str, object]) -> dict[str, object]:
+        # The token of the second page, whichever page this is.
+        vault = str(content["value"]).partition("'id': '")[2].partition("/secrets/")[0]
+        return {**content, "nextLink": f"{vault}/secrets?api-version=7.4&$skiptoken=MjU=&maxresults=25"}
+
+    return _edited(answer, change)
+
+
+def _foreign_entry(answer: Answer) -> Answer:
+    def change(content: dict[str, object]) -> dict[str, object]:
+        return {**content, "value": [{"id": "https://other.example/secrets/a", "attributes": {"enabled": True}}]}
 
     return _edited(answer, change)
 
@@ -124,8 +143,11 @@ KINDS: dict[str, Callable[[Answer, Fault, str], Answer]] = {
     "truncated": lambda answer, _fault, _path: replace(answer, body=answer.body[: len(answer.body) // 2]),
     "huge": lambda answer, fault, _path: _huge(answer, fault),
     "bomb": lambda answer, fault, _path: _bomb(answer, fault),
-    # Listings: a page without entries that has a successor, and a successor on another host.
+    # Listings: a page without entries that has a successor, one that has the second page as its successor, entries of
+    # another vault, and a successor on another host.
     "empty_page": lambda answer, _fault, _path: _edited(answer, lambda content: {**content, "value": []}),
+    "looping_link": lambda answer, _fault, _path: _looping_link(answer),
+    "foreign_entry": lambda answer, _fault, _path: _foreign_entry(answer),
     "foreign_link": lambda answer, _fault, _path: _foreign_link(answer),
 }
 """What each kind makes of the good answer; the path is where a redirect points."""

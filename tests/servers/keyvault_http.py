@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         identity, refusal = self._identify(path)
         # Only a request that got past the door uses a fault or a throttle up; logins have no door.
         ours = _is_data_plane(path)
-        fault = service.faults.take(self.command, path) if identity or not ours else None
+        fault = service.faults.take(self.command, path, urlsplit(self.path).query) if identity or not ours else None
         elsewhere = f"https://localhost:{self.server.server_port}{self.path}"
         answer = twisted(refusal or self._answer(path, body), fault, elsewhere=elsewhere)
         broken = fault is not None and fault.kind in ("reset", "cut")

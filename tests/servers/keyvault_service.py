@@ -112,7 +112,7 @@ class Service:
         orders: dict[str, Callable[..., object]] = {
             order.__name__: order
             for order in (
-                self.put, self.disable, self.expire, self.delete, self.recover, self.purge,
+                self.put, self.tag, self.disable, self.expire, self.delete, self.recover, self.purge,
                 self.forbid, self.throttle, self.fault, self.requests, self.reset,
                 self.clear_faults, self.login, self.challenge, self.revoke_tokens,
             )
@@ -123,6 +123,11 @@ class Service:
         """Write a version and return its id."""
         version = Version(uuid.uuid4().hex, value, **attributes)  # type: ignore[arg-type]
         return self.secrets.write(name, version)
+
+    def tag(self, *, name: str, tags: dict[str, str]) -> None:
+        """Give the newest version other tags."""
+        found = self.secrets.version(name)
+        found.tags, found.updated = tags, int(time.time())
 
     def disable(self, *, name: str, version: str, enabled: bool) -> None:
         """Disable or enable a version."""

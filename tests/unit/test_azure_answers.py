@@ -7,9 +7,10 @@ import pytest
 
 from syncd.fetch.http import Answer, TransportError
 from syncd.model.reference import Failure, FailureClass, Fetched, RemoteRef
-from syncd_providers.azure.answers import NOT_FOUND, Asked, codes, deleted, read
+from syncd_providers.azure.answers import NOT_FOUND, Asked, deleted, read
 from syncd_providers.azure.headers import clock_skew, retry_after
 from syncd_providers.azure.login import Who, failed
+from syncd_providers.azure.refusals import codes
 
 VAULT = "https://kv.vault.azure.net"
 VERSION = "0123456789abcdef0123456789abcdef"

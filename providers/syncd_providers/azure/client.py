@@ -1,4 +1,4 @@
-"""The Key Vault provider: one secret a call. Everything that needs the SDK is in `session`, imported at first use."""
+"""The Key Vault provider: one secret a call. What needs the SDK is in `session`, which is imported at first use."""
 
 import threading
 import time
@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from syncd.fetch.seam import Call
-from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.reference import Failure, FailureClass, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings
 from syncd.node import Problem
 from syncd_providers.azure.options import AzureOptions
-from syncd_providers.azure.reference import canonical
+from syncd_providers.azure.reference import canonical, canonical_query
 
 if TYPE_CHECKING:
     from syncd_providers.azure.session import Session
 
 
 class AzureProvider:
-    """One vault, one identity."""
+    """One vault, one identity. Implements `Provider`, `Discovers` and `Describes` of `syncd.fetch.seam`."""
 
     batch_size = 1
 
@@ -34,17 +34,24 @@ class AzureProvider:
         """Give the one name of a secret: lower case, by name, of this vault."""
         return canonical(ref, self._vault)
 
+    def canonical_query(self, query: Query) -> Query | Problem:
+        """Give the one form of a query: a beginning of names in lower case with a dash."""
+        return canonical_query(query)
+
     def fetch(self, refs: Sequence[RemoteRef], call: Call) -> Iterable[tuple[RemoteRef, Outcome]]:
         """Read each secret: one wire request, a second one where it is not found, and logins as they fall due."""
-        try:
-            session = self._connected()
-        except ImportError:
-            message = "the Azure SDK is not installed; install syncd[azure]"
-            missing = Failure(FailureClass.CONFIG, "sdk-missing", message, scope="store", transient=False)
-            yield from ((ref, missing) for ref in refs)
-            return
+        session = self._connected()
         for ref in refs:
-            yield ref, session.read(ref, call)
+            yield ref, session if isinstance(session, Failure) else session.read(ref, call)
+
+    def describe(self, refs: Sequence[RemoteRef], call: Call) -> Iterable[tuple[RemoteRef, Outcome]]:
+        """Read the tags and times of each secret, by the requests that a read of its value takes."""
+        return self.fetch(refs, call)
+
+    def find(self, query: Query, call: Call) -> Found:
+        """Read the list of secrets, 25 a request."""
+        session = self._connected()
+        return session if isinstance(session, Failure) else session.find(query, call)
 
     def relogin(self) -> None:
         """Drop the login with its tokens."""
@@ -58,10 +65,15 @@ class AzureProvider:
             if self._session is not None:
                 self._session.close()
 
-    def _connected(self) -> "Session":
+    def _connected(self) -> "Session | Failure":
         with self._lock:
             if self._session is None:
-                from syncd_providers.azure.session import Session  # noqa: PLC0415 — 400 ms that others need not pay
-
+                try:
+                    from syncd_providers.azure.session import (  # noqa: PLC0415 — 400 ms that others need not pay
+                        Session,
+                    )
+                except ImportError:
+                    message = "the Azure SDK is not installed; install syncd[azure]"
+                    return Failure(FailureClass.CONFIG, "sdk-missing", message, scope="store", transient=False)
                 self._session = Session(self._options, self._settings, self._now)
             return self._session

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Query, RemoteRef
 from syncd.node import Problem
 from syncd_providers.azure.options import origin
 
@@ -70,4 +70,17 @@ def _named(ref: RemoteRef, name: str, version: str) -> RemoteRef | Problem:
     if version and not _VERSION.match(version):
         hint = "write the version id, 32 hexadecimal digits, or leave it out for the current one"
         return Problem(("version",), "not the version of a secret", hint)
-    return RemoteRef(ref.store, name.lower(), version.lower())
+    return RemoteRef(ref.store, name.lower(), version.lower(), part=ref.part)
+
+
+def canonical_query(query: Query) -> Query | Problem:
+    """Give the one form of a query: a beginning of names in lower case, up to and with a dash, or everything."""
+    if query.mount:
+        return Problem(("mount",), "Key Vault has no mounts", "leave it out")
+    path = query.path.lower()
+    if path and not path.endswith("-"):
+        path += "-"
+    if path and not _NAME.match(path):
+        hint = "names have letters, digits and dashes; write how they begin, such as app-, or leave it out for all"
+        return Problem(("find", "path"), "not the beginning of a secret's name", hint)
+    return query._replace(path=path)

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from azure.core.rest import HttpRequest
@@ -14,13 +15,14 @@ from azure.keyvault.secrets import ApiVersion, SecretClient
 
 from syncd.fetch.http import Answer, Transport
 from syncd.fetch.seam import Call, CallAborted
-from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
+from syncd.model.reference import Failure, FailureClass, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings, Tls
-from syncd_providers.azure import answers
+from syncd_providers.azure import answers, listing
 from syncd_providers.azure.credential import Login, LoginFailed, identity_endpoints, maker
 from syncd_providers.azure.options import AzureOptions, Default, ManagedIdentity, origin
 from syncd_providers.azure.transport import AzureTransport, Exchange, exchange
 
+T = TypeVar("T")
 API_VERSION = ApiVersion.V7_4
 """One that every cloud speaks; later ones left the read of a secret as it is."""
 
@@ -42,15 +44,27 @@ class Session:
         self._clients = threading.local()
 
     def read(self, ref: RemoteRef, call: Call) -> Outcome:
-        """Read one canonical reference. Raises CallAborted alone."""
+        """Read one canonical reference, its value or its metadata. Raises CallAborted alone."""
         asked = answers.Asked(ref, self._vault)
         path = f"/secrets/{ref.key}/{ref.version}" if ref.version else f"/secrets/{ref.key}"
+        judged = answers.described if ref.part else answers.read
+
+        def told() -> Outcome:
+            found = judged(self._get(path), asked, self._now())
+            if found != answers.NOT_FOUND:
+                return found
+            return answers.deleted(self._get(f"/deletedsecrets/{ref.key}"), asked, self._now())
+
+        return self._within(call, told)
+
+    def find(self, query: Query, call: Call) -> Found:
+        """Read the whole list of secrets for a canonical query. Raises CallAborted alone."""
+        return self._within(call, lambda: listing.found(query, self._vault, self._get, self._now))
+
+    def _within(self, call: Call, told: Callable[[], T]) -> T | Failure:
         with exchange(call) as seen:
             try:
-                found = answers.read(self._get(path), asked, self._now())
-                if found != answers.NOT_FOUND:
-                    return found
-                return answers.deleted(self._get(f"/deletedsecrets/{ref.key}"), asked, self._now())
+                return told()
             except CallAborted:
                 raise
             except LoginFailed as error:
