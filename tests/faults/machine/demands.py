@@ -5,7 +5,8 @@ our programs once wrote there; a value is told from where it came (sources.read_
 """
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -48,6 +49,7 @@ class Removal:
     """A deletion, a replacement or an update that took keys away."""
 
     wall: float
+    key: SecretKey
     store: str
     by: str
     allowed: bool
@@ -87,7 +89,7 @@ class Demands:
         mapping = program.config.mapping(live.key)
         refs = told_sources(live) if mapping is None else {selection.ref for selection in mapping.selections()}
         for store in {ref.store for ref in refs} or {""}:
-            self.removals.append(Removal(self.world.wall(), store, program.name, bool(program.allow_deletes)))
+            self.removals.append(Removal(self.world.wall(), live.key, store, program.name, bool(program.allow_deletes)))
             self._cap(program, store)
 
     def proven(self, live: LiveSecret) -> bool:
@@ -261,9 +263,16 @@ class Demands:
         """Judge the removals of the last hour; the wall clock is theirs, since the inventory outlives the process."""
         now = self.world.wall()
         recent = [removal for removal in self.removals if removal.store == store and removal.wall > now - HOUR]
+        counted = sum(
+            removal.objects
+            for removal in self.world.inventory().removals
+            if removal.store == store and removal.kind == "removal" and removal.at > now - HOUR
+        )
+        if counted < len(recent):
+            self.fail("I-CAP", f"the inventory counts {counted} removals of store {store!r} where there were {recent}")
         limit = program.config.limit(store)
         if not program.allow_deletes and len(recent) > limit:
-            self.fail("I-CAP", f"{len(recent)} removals of store {store!r} within an hour, by {recent}")
+            self.fail("I-CAP", f"{len(recent)} removals of store {store!r} within an hour: {recent}")
 
 
 def mark(annotations: Mapping[str, str]) -> Mark:
@@ -287,6 +296,12 @@ def told_sources(live: LiveSecret | DesiredSecret) -> dict[RemoteRef, float]:
         return {}
     entries = found if isinstance(found, list) else []
     return {RemoteRef(one["store"], one["key"]): float(one.get("created", 0.0)) for one in entries}
+
+
+def disbelieved(sources: Collection[RemoteRef], absent: Collection[RemoteRef]) -> set[str]:
+    """Name the stores that are SUSPECT: over half of their sources are absent, or over 30 % of ten or more."""
+    total, gone = Counter(ref.store for ref in sources), Counter(ref.store for ref in absent)
+    return {store for store, count in total.items() if gone[store] * 10 > count * (3 if count >= 10 else 5)}
 
 
 def claimed(live: LiveSecret) -> bool:
