@@ -98,7 +98,7 @@ def test_a_full_mebibyte_fits_and_more_is_said_to_be_too_long(
     assert failure(outcome) == ("invalid", "rejected")
     assert isinstance(outcome, WriteFailure)
     assert "data (FieldValueTooLong)" in outcome.message
-    assert failure(cluster.create(desired(namespace, "far", {"k": full * 3}), PERMIT))[0] in ("invalid", "unavailable")
+    assert failure(cluster.create(desired(namespace, "far", {"k": full * 3}), PERMIT)) == ("invalid", "too-large")
     assert kube.secret(namespace, "far") is None
 
 
