@@ -120,8 +120,13 @@ class KubernetesHome(KubernetesHomeReader):
         self._known = whole(found.parts)
         return self.taken_along(found if found.parts else None, key)
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write the parts that changed; where another writer came first, read again, merge by entry and try again."""
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        """Write the parts that changed; where another writer came first, read again, merge by entry and try again.
+
+        Without `merge` that is `inventory-changed`.
+        """
+        if not merge:
+            return self._save_as_read(inventory, key, permit)
         for attempt in range(_TRIES):
             if self._stored is None or attempt:
                 stored = self._refresh(key)
@@ -140,6 +145,25 @@ class KubernetesHome(KubernetesHomeReader):
             return failure
         message = f"{name_of(self.part_place(0))}: other writers change it all the time; try again later"
         return HomeFailure("inventory-contended", message)
+
+    def _save_as_read(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
+        """Write over what was read last and over nothing else."""
+        changed = HomeFailure("inventory-changed", f"{name_of(self.part_place(0))}: another writer came first")
+        if self._stored is None:
+            return changed
+        try:
+            failure = self._put(self._stored, inventory, key, permit)
+        except _ChangedMeanwhile as meanwhile:
+            if not meanwhile.perhaps_ours:
+                return changed
+            # The answer was lost: what stands there tells whether the write was.
+            stored = self._refresh(key)
+            if isinstance(stored, HomeFailure):
+                return stored
+            failure = None if stored.parts and whole(stored.parts) == inventory else changed
+        if failure is None:
+            self._known = inventory
+        return failure
 
     def _refresh(self, key: InstanceKey) -> Stored | HomeFailure:
         found = self.read_parts(self._instance, key.signers(self._instance, present=True))
@@ -176,13 +200,13 @@ class KubernetesHome(KubernetesHomeReader):
                 answer = self._writes.patch(place, encode_config_map_patch(state, content), permit)
         except CallFailed as failed:
             if failed.sent:
-                raise _ChangedMeanwhile from None
+                raise _ChangedMeanwhile(perhaps_ours=True) from None
             return HomeFailure(failed.reason, f"{name_of(place)}: {failed.message}")
         if answer.status == 409 and state is None and number:
             return self._put_over(number, part, stored, key, permit)
         gone = answer.status == 404 and decode_status(answer.body).not_found(place.resource, place.name)
         if answer.status == 409 or answer.status >= 500 or gone:
-            raise _ChangedMeanwhile
+            raise _ChangedMeanwhile(perhaps_ours=answer.status >= 500)
         metadata = decode_metadata(answer.body, place.namespace, place.name) if answer.status in (200, 201) else None
         if metadata is None:
             return refused(place, answer)
@@ -202,7 +226,7 @@ class KubernetesHome(KubernetesHomeReader):
         if failure is not None:
             return failure
         if number not in stored.parts:
-            raise _ChangedMeanwhile
+            raise _ChangedMeanwhile(perhaps_ours=False)
         return self._put_part(number, Part({**stored.parts[number].entries, **part.entries}), stored, key, permit)
 
     def _post_key(self) -> HomeFailure | None:
@@ -234,3 +258,8 @@ class KubernetesHome(KubernetesHomeReader):
 
 class _ChangedMeanwhile(Exception):  # noqa: N818 — leads to another look, not to a person
     """The stored inventory is not what it was when it was read, or it is not known what it is."""
+
+    def __init__(self, *, perhaps_ours: bool) -> None:
+        """Say whether it may be our own write whose answer was lost."""
+        super().__init__()
+        self.perhaps_ours = perhaps_ours

@@ -98,10 +98,12 @@ class Home(HomeReader, Protocol):
         `key-lost` where an inventory stands without a key.
         """
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write the inventory, with the resourceVersion it was read at as precondition.
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        """Write the inventory, with the resourceVersion it was read at as precondition; None where it is written.
 
-        Where another writer came first, read again, merge by entry and try again. None where it is written.
+        Where another writer came first, read again, merge by entry and try again. Without `merge` only what
+        `inventory` gave last is written over: then the answer is the failure `inventory-changed`, and the caller
+        reads and counts anew what the guards must count.
         """
 
 

@@ -180,8 +180,10 @@ class ObjectsHome(ObjectsHomeReader):
         self._known = found[0]
         return None if found[1] is None else found[0]
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write it; where another writer came first, read again, merge by entry and try again."""
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        """Write it; where another writer came first, read again, merge by entry and try again, or without say so."""
+        if not merge:
+            return self._save_as_read(inventory, key, permit)
         for attempt in range(_TRIES):
             stored = self._stored if self._stored is not None and not attempt else self._refresh(key)
             if isinstance(stored, HomeFailure):
@@ -195,6 +197,15 @@ class ObjectsHome(ObjectsHomeReader):
                 self._stored, self._known = put, inventory
                 return None
         return HomeFailure("inventory-contended", "other writers change it all the time")
+
+    def _save_as_read(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
+        put = None if self._stored is None else self._put(inventory, *self._stored, key, permit)
+        if isinstance(put, HomeFailure):
+            return put
+        if put is None:
+            return HomeFailure("inventory-changed", "another writer came first")
+        self._stored, self._known = put, inventory
+        return None
 
     def _put(
         self, wanted: Inventory, standing: Inventory, version: int | None, key: InstanceKey, permit: Permit

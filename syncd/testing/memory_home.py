@@ -41,6 +41,8 @@ class MemoryHome:
         self.shelf = shelf or Shelf()
         self._known = Inventory()
         """What the caller knows: the base of what it changes."""
+        self._standing: Inventory | None = None
+        """What stood on the shelf when this process last looked or wrote."""
 
     def key(self) -> InstanceKey | HomeFailure | None:
         """Read the key."""
@@ -68,10 +70,11 @@ class MemoryHome:
         with shelf.lock:
             shelf.reads += 1
             self._known = shelf.inventory or Inventory()
+            self._standing = shelf.inventory
             return shelf.inventory
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write it, merged by entry with what another process wrote since this one looked."""
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        """Write it, merged by entry with what another process wrote since this one looked, or without say so."""
         shelf = self.shelf
         if not permit.granted():
             return HomeFailure("stopped", "stopped before the inventory was written")
@@ -80,8 +83,12 @@ class MemoryHome:
         if key is not shelf.key:
             return HomeFailure("inventory-forged", "the inventory is not signed with this key")
         with shelf.lock:
-            wanted = inventory if shelf.inventory is None else merged(self._known, inventory, shelf.inventory)
+            if not merge and shelf.inventory is not self._standing:
+                return HomeFailure("inventory-changed", "another writer came first")
+            wanted = inventory
+            if merge and shelf.inventory is not None:
+                wanted = merged(self._known, inventory, shelf.inventory)
             shelf.inventory, shelf.version = wanted, shelf.version + 1
             shelf.saves.append(wanted)
-            self._known = inventory
+            self._known, self._standing = inventory, wanted
         return None

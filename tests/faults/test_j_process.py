@@ -108,8 +108,8 @@ class MortalHome(MemoryHome):
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         return super().inventory(key) if self._alive() else DEAD
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        return super().save(inventory, key, permit) if self._alive() else DEAD
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        return super().save(inventory, key, permit, merge=merge) if self._alive() else DEAD
 
 
 DEAD = HomeFailure("stopped", "the process is dead")
