@@ -25,6 +25,8 @@ from syncd.plan.planner import make_plan
 from syncd.plan.removal import gone_sources, removal_candidates
 from syncd.target.seam import Owned, TargetReader
 
+_UNANSWERED = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -98,8 +100,14 @@ def see(
     outcomes = reading.outcomes(refs_of(mappings))
     wanted = tuple((mapping, _built(mapping, outcomes)) for mapping in mappings)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
-    classes = {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}
-    return Seen(wanted, live, known, classes, suspect=suspect_stores(classes))
+    classes = _classes(outcomes)
+    unread = frozenset(ref.store for ref in unanswered(classes))
+    return Seen(wanted, live, known, classes, suspect=suspect_stores(classes), unread=unread)
+
+
+def unanswered(classes: Mapping[RemoteRef, FailureClass | None]) -> frozenset[RemoteRef]:
+    """Name the sources of which their stores said nothing, neither a value nor what is wrong with them."""
+    return frozenset(ref for ref, cls in classes.items() if cls in _UNANSWERED)
 
 
 def look(readers: Mapping[str, TargetReader], keys: Iterable[SecretKey]) -> dict[SecretKey, Live]:
@@ -189,13 +197,25 @@ def second_look(seen: Seen, gateway: Gateway) -> Seen:
     """Read the sources of what would be removed once more: a single not-found answer is no proof.
 
     The caller waits between the looks. What answers otherwise this time is simply not removed in this run; both looks
-    must miss the same source.
+    must miss the same source, and a store that is absent for too much by now is not believed.
     """
     again = in_doubt(seen)
     before = gone_sources(seen.wanted)
     outcomes = gateway.read(refs_of(again)).outcomes(refs_of(again))
     now = gone_sources((mapping, _built(mapping, outcomes)) for mapping in again)
-    return replace(seen, confirmed_absent=frozenset(key for key, refs in now.items() if refs & before[key]))
+    classes = {**seen.classes, **_classes(outcomes)}
+    return replace(
+        seen,
+        classes=classes,
+        confirmed_absent=frozenset(key for key, refs in now.items() if refs & before[key]),
+        suspect=suspect_stores(classes),
+        unread=frozenset(ref.store for ref in unanswered(seen.classes) & unanswered(classes)),
+    )
+
+
+def _classes(outcomes: Mapping[RemoteRef, Outcome]) -> dict[RemoteRef, FailureClass | None]:
+    """Tell how each source answered; None for a value."""
+    return {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}
 
 
 def _built(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome]) -> Built:

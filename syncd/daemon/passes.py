@@ -19,11 +19,9 @@ from syncd.model.plan import Plan
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.report import PassReport
 from syncd.plan.guards import suspect_stores
-from syncd.reconcile import Seen, Standing, orphaned, plan, refs_of, see, worth_reading
+from syncd.reconcile import Seen, Standing, orphaned, plan, refs_of, see, unanswered, worth_reading
 from syncd.target.seam import Target
 from syncd.writing import WORKERS, UntilStopped, Writer
-
-_UNANSWERED = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +100,6 @@ class Passes:
         """Say on which stores' word nothing is removed, by the latest class of every source of the configuration."""
         with self._lock:
             self._classes.update(seen.classes)
-            self._unread -= {ref for ref, cls in seen.classes.items() if cls not in _UNANSWERED}
+            self._unread -= seen.classes.keys() - unanswered(seen.classes)
             unread = frozenset(ref.store for ref in self._unread)
             return replace(seen, suspect=suspect_stores(self._classes), unread=unread)

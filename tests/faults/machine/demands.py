@@ -89,6 +89,7 @@ class Demands:
         mapping = program.config.mapping(live.key)
         refs = told_sources(live) if mapping is None else {selection.ref for selection in mapping.selections()}
         for store in {ref.store for ref in refs} or {""}:
+            self._believed(program, live.key, store)
             self.removals.append(Removal(self.world.wall(), live.key, store, program.name, bool(program.allow_deletes)))
             self._cap(program, store)
 
@@ -258,6 +259,16 @@ class Demands:
                 taken = name in keys or (mapping is not None and mapping.data_from and name in desired.data)
                 if not taken and (name not in desired.data or desired.data[name] != value):
                     self.fail("I-META", f"{live.key} loses key {name} of others")
+
+    def _believed(self, program: "Program", key: SecretKey, store: str) -> None:
+        """Judge whether a store's word may have taken anything away, by what the deciding pass knew of all of it."""
+        suspect, unread = program.doubts()
+        if program.allow_deletes:
+            return
+        if store in suspect:
+            self.fail("I-CAP", f"{key} loses something while store {store} is suspect: {program.heard}")
+        if store in unread:
+            self.fail("I-DEL", f"{key} loses something before store {store} was read in full: {program.heard}")
 
     def _cap(self, program: "Program", store: str) -> None:
         """Judge the removals of the last hour; the wall clock is theirs, since the inventory outlives the process."""
