@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.build import build
-from syncd.defect import described
+from syncd.defect import REASON, kept_for
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.reading import Reading
 from syncd.model.inventory import Entry, Inventory
@@ -223,5 +223,5 @@ def _built(mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome]) -> Bui
     try:
         return build(mapping, outcomes)
     except Exception as error:  # noqa: BLE001 — its text may carry values
-        message = f"{mapping.key}: a defect in syncd: {described(error)}; the Secret is kept, please report it"
-        return Refusal(FailureClass.CONFIG, "defect", message)
+        message = kept_for(error, what=str(mapping.key), origin=str(mapping.origin))
+        return Refusal(FailureClass.CONFIG, REASON, message)

@@ -175,6 +175,8 @@ class Loop:
     def _start_due(self, now: float) -> None:
         """Read all that is due together; let each set of stores plan and write as soon as its own values are there."""
         taken = self._table.take(now)
+        alone = self._passes.left_alone(taken)
+        taken = tuple(mapping for mapping in taken if mapping.key not in alone)
         if not taken:
             return
         busy = {key for each in self._progress.running.values() for key in each.keys}

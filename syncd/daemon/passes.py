@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from syncd.daemon.absences import Absences
 from syncd.daemon.admission import Admission
 from syncd.daemon.metrics import Metrics
+from syncd.daemon.quarantine import Quarantine
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.reading import Reading
 from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
-from syncd.model.mapping import SecretMapping
+from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.report import PassReport
@@ -63,6 +64,7 @@ class Passes:
         self._classes: dict[RemoteRef, FailureClass | None] = {}
         self._unread = set(refs_of(work.mappings))
         self._admission = Admission()
+        self._quarantine = Quarantine()
 
     def reconcile(self, members: Sequence[SecretMapping], reading: Reading) -> PassReport:
         """Bring these Secrets to what the stores say, as soon as the stores of all of them have answered."""
@@ -71,12 +73,17 @@ class Passes:
         look_at = worth_reading(members, inventory, instance=instance)
         seen = self._judged(see(members, reading, work.targets, look_at=look_at))
         seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted))
-        written = self._written(self._admission.judged(self._plan(seen, inventory)), seen)
+        made = self._quarantine.judged(self._admission.judged(self._plan(seen, inventory)))
+        written = self._written(made, seen)
         self._admission.written(written.changes)
         for ref, cls in seen.classes.items():
             if cls is not None:
                 self._metrics.failed(ref.store, cls.value)
         return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
+
+    def left_alone(self, members: Sequence[SecretMapping]) -> frozenset[SecretKey]:
+        """Tell which of these are in quarantine: nothing is asked for them any more."""
+        return self._quarantine.holds(mapping.key for mapping in members)
 
     def sweep(self) -> PassReport:
         """Look at what is owned and wanted by nobody: kept and reported, or removed where its mark says so."""

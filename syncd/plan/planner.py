@@ -22,12 +22,14 @@
 | 18 | content | ours, differs | update | `source-changed`, `mapping-changed`, `drift`, `mark-outdated` |
 | 19 | content | ours, signed under a name or key of before | update | `mark-outdated` |
 
-Replacements are held without `allow_replace`. Whatever would write without the instance's key is not `writable`.
+Replacements are held without `allow_replace`. Whatever would write without the instance's key is not `writable`. A
+defect that one Secret brings up makes that one unreadable, reason `defect`, and changes nothing for the others.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from syncd.defect import REASON, described, kept_for
 from syncd.model.inventory import Entry
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges, Plan
@@ -75,7 +77,7 @@ def make_plan(
     whose mapping has been gone for long enough, None for all.
     """
     changes = [
-        plan_one(
+        _isolated(
             mapping,
             built,
             live.get(mapping.key) or Missing(mapping.key),
@@ -87,12 +89,49 @@ def make_plan(
     ]
     for entry, found in orphans:
         confirmed = confirmed_gone is None or entry.key in confirmed_gone
-        change = plan_orphan(entry, found, instance=instance, rules=rules, confirmed=confirmed)
+        change = _orphan_isolated(entry, found, instance=instance, rules=rules, confirmed=confirmed)
         if change is not None:
             changes.append(change)
     changes.sort(key=lambda change: change.key)
     notes = () if all(change.writable for change in changes) else (_UNPROVEN,)
     return Plan(tuple(changes), target, notes)
+
+
+def _isolated(
+    mapping: SecretMapping, built: Built, live: Live, *, instance: Instance, rules: Rules, confirmed_absent: bool
+) -> Change:
+    """Decide for one Secret; a defect that its mapping brings up is its own, and its text may carry values."""
+    try:
+        return plan_one(mapping, built, live, instance=instance, rules=rules, confirmed_absent=confirmed_absent)
+    except Exception as error:  # noqa: BLE001 — what cannot be judged is kept
+        message = kept_for(error, what=str(mapping.key), origin=str(mapping.origin))
+        return Change(
+            mapping.key,
+            Action.UNREADABLE,
+            REASON,
+            mapping=mapping.id,
+            tenant=mapping.tenant,
+            message=message,
+            origin=mapping.origin,
+            writable=instance.may_write(mapping.key.target),
+        )
+
+
+def _orphan_isolated(entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool) -> Change | None:
+    """Judge one orphan likewise."""
+    try:
+        return plan_orphan(entry, live, instance=instance, rules=rules, confirmed=confirmed)
+    except Exception as error:  # noqa: BLE001 — what cannot be judged is kept
+        message = f"{entry.key}: a defect in syncd: {described(error)}; it is kept, please report it"
+        return Change(
+            entry.key,
+            Action.UNREADABLE,
+            REASON,
+            mapping=entry.mapping,
+            tenant=entry.tenant,
+            message=message,
+            writable=instance.may_write(entry.key.target),
+        )
 
 
 def plan_one(  # noqa: PLR0911 — a return for each row of the table above
