@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.build import build
-from syncd.model.mapping import Extract, Literally, SecretKey, SecretMapping, Selection
+from syncd.model.mapping import Decode, Extract, Literally, SecretKey, SecretMapping, Selection
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.secret import Content, Refusal
 from syncd.redact import SecretValue
@@ -111,3 +111,34 @@ def test_no_refusal_holds_a_value() -> None:
     for selection in (Selection(DB, property="a"), Selection(API, property="a"), Selection(API, decode="hex")):
         refused = refusal(build(mapping(data={"k": selection}), outcomes))
         assert CANARY not in repr(refused)
+
+
+TELLING = [
+    CANARY,
+    f'{{"a":"{CANARY}"}}',
+    f'{{"a":"{CANARY}","b":""}}',
+    f'{{"a":"{CANARY}","a.b":null}}',
+    f'{{"a":"{CANARY}","a":"{CANARY}"}}',
+    f'{{"..":"{CANARY}","a":{{"b":["{CANARY}"]}}}}',
+    f'["{CANARY}"]',
+    f'{{"a":"{CANARY}\\ud800"}}',
+    f"\x00{CANARY}\n",
+]
+
+
+@pytest.mark.parametrize("text", TELLING)
+def test_nothing_that_is_built_or_refused_prints_a_value(text: str) -> None:
+    """I-LEAK: whatever is wrong with a value, or with another one beside it, and however it is selected."""
+    outcomes = {DB: answer(text.encode()), API: answer(CANARY.encode())}
+    decodes: tuple[Decode, ...] = ("none", "base64", "base64url", "hex")
+    ways = itertools.product((None, "a", "b", "a.b"), (None, "a", "a.b[0]", "["), decodes)
+    for property_, query, decode in ways:
+        selection = Selection(DB, property=property_, query=query, decode=decode)
+        for asked in (
+            mapping(data={"first": Selection(API), "k": selection}),
+            mapping(data={"first": Selection(API)}, data_from=(Extract(selection),)),
+            mapping(data={"tls.crt": Selection(API), "tls.key": selection}, type_="kubernetes.io/tls"),
+        ):
+            built = build(asked, outcomes)
+            assert CANARY not in repr(built)
+            assert CANARY.encode().hex() not in repr(built)
