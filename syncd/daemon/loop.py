@@ -100,7 +100,7 @@ class Loop:
         inventory = work.inventory()
         self._table = Timetable(work.mappings, now=now, known=inventory.entries if inventory else ())
         work.gateway.read_every(finest_intervals(work.mappings))
-        self._calendar = Calendar(work.mappings, self._called)
+        self._calendar = Calendar(work.mappings, self._called, self._missed)
         self._passes = Passes(work, metrics=metrics, stopped=stopped, clock=clock, wall=wall)
         self._report = StandingReport(log)
         self._retries = Retries()
@@ -171,6 +171,11 @@ class Loop:
         """Take in what the calendar calls for; on its thread."""
         self._due.extend(mappings)
         self._wake.set()
+
+    def _missed(self, schedule: str, runs: int, mappings: int) -> None:
+        """Tell and count runs of the calendar that a later one stands for; on its thread."""
+        self._metrics.missed(runs)
+        self._report.missed(schedule, runs=runs, mappings=mappings)
 
     def _start_due(self, now: float) -> None:
         """Read all that is due together; let each set of stores plan and write as soon as its own values are there."""

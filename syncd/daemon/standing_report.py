@@ -90,6 +90,17 @@ class StandingReport:
         """Tell of a pass that a defect ended."""
         self._log.error("pass-broken", error=described(error))
 
+    def missed(self, schedule: str, *, runs: int, mappings: int) -> None:
+        """Tell that runs of a schedule were not made in their time, and that one stands for all of them."""
+        self._log.warning(
+            "runs-missed",
+            schedule=schedule,
+            runs=runs,
+            mappings=mappings,
+            message=f"{runs} run(s) of schedule `{schedule}` were missed: the process stood still or the clock was set "
+            "forward; the latest run stands for them all",
+        )
+
     def _say(self, change: Change) -> None:
         state = (change.action.value, change.reason, change.outcome)
         before = self._told.get(change.key)

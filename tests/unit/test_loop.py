@@ -153,6 +153,15 @@ def test_a_store_that_answers_again_starts_the_pauses_anew(make: Make) -> None:
     assert second - first == pytest.approx(5, abs=0.1)
 
 
+def test_missed_runs_of_a_schedule_are_told_and_counted(make: Make) -> None:
+    """J10."""
+    rig = make(wants("a", vault("x"), schedule=ONCE_A_YEAR))
+    loop = rig.start()
+    loop._calendar._missed(ONCE_A_YEAR, 2, 1)
+    assert [fields["runs"] for fields in rig.log.of("runs-missed")] == [2]
+    assert b"syncd_missed_runs_total 2.0" in rig.metrics.text()
+
+
 # Defects and threads
 
 

@@ -491,7 +491,7 @@ def test_a_defect_that_one_mapping_brings_up_is_that_ones_alone() -> None:
 def test_a_defect_that_one_orphan_brings_up_is_that_ones_alone() -> None:
     entry = owned_entry(written(), ME)
     assert entry is not None
-    odd = replace(written(), labels=None)
+    odd = written(labels=None)
     fine = mapping(SecretKey("default", "payments", "fine"))
 
     made = make_plan([(fine, content())], {}, instance=ME, rules=RULES, orphans=[(entry, odd)])

@@ -109,3 +109,12 @@ def test_a_sweep_forgets_what_it_no_longer_finds_and_leaves_the_rest() -> None:
     report.take_sweep(PassReport(Plan(()), {}, 0.1))
     assert {change.key for change in report.latest()} == {KEY}
     assert log.told().count("secret-orphan") == 1
+
+
+def test_missed_runs_are_told_with_their_number() -> None:
+    log = RecordingLog()
+    StandingReport(log).missed("0 3 * * *", runs=2, mappings=7)
+    ((level, event, fields),) = log.events
+    assert (level, event) == ("warning", "runs-missed")
+    assert (fields["schedule"], fields["runs"], fields["mappings"]) == ("0 3 * * *", 2, 7)
+    assert "2 run(s) of schedule `0 3 * * *` were missed" in str(fields["message"])
