@@ -213,6 +213,24 @@ def second_look(seen: Seen, gateway: Gateway) -> Seen:
     )
 
 
+def look_again(seen: Seen, keys: Collection[SecretKey], gateway: Gateway, readers: Mapping[str, TargetReader]) -> Seen:
+    """See some of the Secrets anew, from their stores on: a person has thought it over, or another run came between.
+
+    The rest stays as it was seen. What the new look finds absent was looked at twice only if it was absent before.
+    """
+    part = [mapping for mapping, _ in seen.wanted if mapping.key in keys]
+    anew = see(part, gateway.read(refs_of(part)), readers, look_at=[mapping.key for mapping in part])
+    built = {mapping.key: built for mapping, built in anew.wanted}
+    classes = {**seen.classes, **anew.classes}
+    return replace(
+        seen,
+        wanted=tuple((mapping, built.get(mapping.key, before)) for mapping, before in seen.wanted),
+        live={**seen.live, **anew.live},
+        classes=classes,
+        suspect=suspect_stores(classes),
+    )
+
+
 def _classes(outcomes: Mapping[RemoteRef, Outcome]) -> dict[RemoteRef, FailureClass | None]:
     """Tell how each source answered; None for a value."""
     return {ref: outcome.cls if isinstance(outcome, Failure) else None for ref, outcome in outcomes.items()}

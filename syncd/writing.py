@@ -1,7 +1,8 @@
 """From a plan to writes: the inventory first, then each Secret on its own, then what the removals leave.
 
-A write that meets another writer is judged anew on what stands there now, three times at most; whatever the new
-judgement would remove or replace waits for the next pass, since the guards have not seen it.
+A write that meets another writer is judged anew on what stands there now, three times at most. Whatever the new
+judgement would remove or replace waits for the next pass, since the guards have not seen it; so does a Secret that
+another run of ours wrote meanwhile, since what that one read may be newer.
 
 | the write | was answered | what follows |
 | --- | --- | --- |
@@ -24,9 +25,10 @@ from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, Plan
-from syncd.model.secret import Built, DesiredSecret, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
-from syncd.plan.guards import kinds
-from syncd.plan.inventory import after_removals, before_writes, lets_go
+from syncd.model.secret import Built, DesiredSecret, Live, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
+from syncd.plan.differences import overtaken
+from syncd.plan.guards import kinds, lets_go
+from syncd.plan.inventory import after_removals, before_writes
 from syncd.plan.planner import plan_one
 from syncd.reconcile import Seen, Standing, held_back, look
 from syncd.target.seam import HomeFailure, Permit, Target
@@ -155,7 +157,9 @@ class Writer:
         standing = self.standing
         anew = plan_one(mapping, built, live, instance=standing.instance, rules=standing.rules)
         uncounted = not set(kinds(anew, standing.rules)) <= set(kinds(change, standing.rules))
-        return _skipped(anew) if uncounted or anew.action in (Action.REPLACE, Action.DELETE) else anew
+        if uncounted or anew.action in (Action.REPLACE, Action.DELETE) or _older(anew, change.live, live):
+            return _skipped(anew)
+        return anew
 
     def _attempt(self, change: Change) -> WriteOutcome:
         target, live, desired = self.targets[change.key.target], change.live, change.desired
@@ -208,8 +212,14 @@ def _unwritten(change: Change, failure: HomeFailure) -> Change:
     return replace(change, outcome="failed", failure="unavailable", message=message)
 
 
+def _older(anew: Change, before: LiveSecret | None, live: Live) -> bool:
+    """Tell whether what we have at hand may be older than what another run of ours put there meanwhile."""
+    ours = anew.action is Action.UPDATE and anew.ownership in ("proven", "unverified")
+    return ours and isinstance(live, LiveSecret) and overtaken(before, live, anew.sources)
+
+
 def _skipped(change: Change) -> Change:
-    message = f"{change.key}: it changed while this pass ran; the next one judges it anew"
+    message = f"{change.key}: it is not as this pass had seen it; the next one judges it anew"
     return replace(change, outcome="skipped", message=message)
 
 

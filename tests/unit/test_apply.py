@@ -2,7 +2,7 @@
 
 import threading
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +14,15 @@ from syncd.cli.diff import planned
 from syncd.cli.stop import Stop
 from syncd.config.settings import Configuration, Guards, KubernetesTarget
 from syncd.fetch.gateway import Gateway
-from syncd.fetch.seam import Provider
+from syncd.fetch.seam import Call, Provider
 from syncd.model.inventory import Entry, Inventory
 from syncd.model.mapping import SecretKey, SecretMapping, Selection
 from syncd.model.plan import Action
 from syncd.model.position import Position
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Fetched, Outcome, RemoteRef
+from syncd.model.secret import LiveSecret
 from syncd.model.store import Store
+from syncd.redact import SecretValue
 from syncd.target.seam import Home, HomeFailure, Target
 from syncd.testing.memory_home import MemoryHome, Shelf
 from syncd.testing.memory_provider import MemoryProvider, memory_store
@@ -46,10 +48,10 @@ def wants(name: str, **fields: object) -> SecretMapping:
 class Place:
     """Everything that a run meets, and what it was told."""
 
-    def __init__(self, *mappings: SecretMapping) -> None:
+    def __init__(self, *mappings: SecretMapping, store: MemoryProvider | None = None) -> None:
         """Fill the store."""
         self.mappings = mappings or tuple(wants(name) for name in NAMES)
-        self.store = MemoryProvider()
+        self.store = store or MemoryProvider()
         for name in NAMES:
             self.store.put(name, f"value of {name}".encode())
         self.cluster = Cluster()
@@ -223,7 +225,7 @@ def test_a_no_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_others_did_while_a_person_thought_is_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(wants("a"))
     place.apply()
-    theirs = Entry(key("z"), "", "team/z", "keep", "/other.yaml")
+    theirs = Entry(key("z"), "", "team/z", "keep", frozenset({"/other.yaml"}))
 
     def take_away() -> None:
         place.shelf.inventory = Inventory({theirs.key: theirs})
@@ -234,6 +236,87 @@ def test_what_others_did_while_a_person_thought_is_judged_again(monkeypatch: pyt
     with pytest.raises(Stop, match="knows none of them"):
         place.apply(yes=False)
     assert place.cluster.secrets[key("a")].data["k"].reveal() == b"value of a"
+
+
+class Opaque(MemoryProvider):
+    """A store whose versions do not tell which is newer, as those of AWS and Key Vault."""
+
+    def fetch(self, refs: Sequence[RemoteRef], call: Call) -> Iterator[tuple[RemoteRef, Outcome]]:
+        for ref, outcome in super().fetch(refs, call):
+            version = f"v-{outcome.version}-x" if isinstance(outcome, Fetched) else ""
+            yield ref, replace(outcome, version=version) if isinstance(outcome, Fetched) else outcome
+
+
+def _once(act: Callable[[], object]) -> Callable[[], None]:
+    """Do it the first time that it is called, and nothing from then on."""
+    todo = [act]
+
+    def acting() -> None:
+        if todo:
+            todo.pop()()
+
+    return acting
+
+
+def _rotating(place: Place) -> Callable[[], None]:
+    """Rotate the source of `a`, and have another run write the new value, once."""
+
+    def rotate() -> None:
+        place.store.put("a", b"newest")
+        place.apply()
+
+    return _once(rotate)
+
+
+def test_an_older_value_is_not_written_over_a_newer_one_after_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(wants("a"), store=Opaque())
+    place.apply()
+    place.store.put("a", b"newer")
+    place.answer(monkeypatch, "yes\n", _rotating(place))
+
+    assert place.apply(yes=False) == 0
+    assert place.cluster.secrets[key("a")].data["k"].reveal() == b"newest"
+
+
+def test_what_changed_while_a_person_thought_is_shown_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(wants("a"), store=Opaque())
+    place.apply()
+    place.store.put("a", b"newer")
+    place.answer(monkeypatch, "yes\n", _once(lambda: place.store.put("a", b"newest")))
+
+    assert place.apply(yes=False) == 0
+    assert capsys.readouterr().err.count("Only `yes` is taken as a yes") == 2
+    assert place.cluster.secrets[key("a")].data["k"].reveal() == b"newest"
+
+
+def test_a_run_that_another_one_overtook_reads_again_before_it_writes() -> None:
+    place = Place(wants("a"), store=Opaque())
+    place.apply()
+    place.store.put("a", b"newer")
+    rotate = _rotating(place)
+
+    def overtake(asked: Asked) -> None:
+        place.cluster.answer = lambda _: None
+        if asked.verb == "update":
+            rotate()
+
+    place.cluster.answer = lambda asked: overtake(asked) if asked.verb == "update" else None
+
+    assert place.apply() == 0
+    assert place.cluster.secrets[key("a")].data["k"].reveal() == b"newest"
+
+
+def test_a_secret_with_more_keys_is_taken_over_in_one_run() -> None:
+    """I-DRY: what a diff shows is what apply does, though the Secret was not looked at before its create."""
+    place = Place(wants("a", adopt=True))
+    theirs = LiveSecret(key("a"), "uid", "1", "Opaque", {"k": SecretValue(b"o"), "x": SecretValue(b"o")}, {}, {})
+    place.cluster.secrets[key("a")] = theirs
+
+    assert place.apply() == 0
+    assert place.cluster.secrets[key("a")].data.keys() == {"k"}
+    assert len(place.shelf.inventory.removals if place.shelf.inventory else ()) == 1
 
 
 # Writes
