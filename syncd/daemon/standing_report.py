@@ -113,6 +113,8 @@ class StandingReport:
             "name": change.key.name,
             "reason": change.reason,
         }
+        if change.also:
+            fields["also"] = change.also
         if wrote:
             keys = change.keys
             fields |= {"added": keys.added, "changed": keys.changed, "removed": keys.removed}
@@ -121,6 +123,8 @@ class StandingReport:
             self._log.info(f"secret-{change.action.value}d", **fields)
         elif change.action in _WORRYING or change.outcome in _BAD:
             event = f"secret-{change.outcome or change.action.value}"
+            if change.origin is not None:
+                fields["position"] = str(change.origin)
             self._log.warning(event, message=change.message, **fields)
         elif change.action in _QUIET:
             if before is not None and (before[0] in _WORRYING or before[2] in _BAD):

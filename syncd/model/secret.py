@@ -47,6 +47,8 @@ class Refusal:
     sources: tuple[SourceVersion, ...] = ()
     absent: tuple[RemoteRef, ...] = ()
     """The sources that answered ABSENT; removal is judged on them, and only when nothing else failed."""
+    also: tuple[str, ...] = ()
+    """What else failed: a message each, as `message` is the worst one's."""
 
 
 Built = Content | Refusal

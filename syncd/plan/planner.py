@@ -285,7 +285,7 @@ def _removed(base: Change, mapping: SecretMapping, live: LiveSecret, verdict: Ve
 
 def _refused(base: Change, refusal: Refusal, *, after: str = "") -> Change:
     reason = refusal.reason if refusal.cls is FailureClass.CONFIG else f"source-{refusal.cls.value}"
-    return replace(base, reason=reason, message="; ".join(filter(None, (refusal.message, after))))
+    return replace(base, reason=reason, message="; ".join(filter(None, (refusal.message, after))), also=refusal.also)
 
 
 def _conflict(mapping: SecretMapping, live: LiveSecret, verdict: Verdict, instance: Instance) -> tuple[str, str] | None:

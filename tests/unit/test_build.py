@@ -4,7 +4,7 @@ import pytest
 
 from syncd.build import build
 from syncd.model.mapping import Extract, Literally, Selection
-from syncd.model.reference import Failure, FailureClass, Fetched
+from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.secret import Content, Refusal, SourceVersion
 from syncd.redact import SecretValue
 from tests.unit.build_makers import API, DB, answer, mapping, one, refusal, values
@@ -128,7 +128,24 @@ def test_absent_is_only_told_when_nothing_else_failed(cls: FailureClass) -> None
     outcomes = {DB: Failure(FailureClass.ABSENT, "not-found"), API: Failure(cls, "x")}
     refused = refusal(build(mapping(data={"a": Selection(DB), "b": Selection(API)}), outcomes))
     assert refused.cls is cls
-    assert refused.message.endswith(" (and 1 more of this Secret)")
+    assert refused.message == "source aws:prod/api: x"
+    assert refused.also == ("source vault:secret/payments/db: not-found",)
+
+
+def test_every_failure_is_told_once_with_its_place_the_worst_first() -> None:
+    data = {
+        "a": Selection(DB, property="p"),
+        "b": Selection(DB, property="q"),
+        "c": Selection(API),
+        "d": Selection(API),
+        "e": Selection(DB, property="here"),
+    }
+    outcomes: dict[RemoteRef, Outcome] = {API: Failure(FailureClass.DENIED, "no"), DB: answer(b'{"here": "1"}')}
+    refused = refusal(build(mapping(data=data), outcomes))
+    assert refused.message.startswith('mapping payments/db, key "a": ')
+    second, third = refused.also
+    assert second.startswith('mapping payments/db, key "b": ')
+    assert third == "source aws:prod/api: no"
 
 
 @pytest.mark.parametrize("other", [b'{"q": "1"}', b'{"p": null}', b"no json"])
