@@ -60,6 +60,8 @@ class Seen:
     """Stores that answer ABSENT for too much to be believed."""
     unread: frozenset[str] = frozenset()
     """Stores that were not read in full since the start."""
+    calls_again: Mapping[str, int] = field(default_factory=dict)
+    """Wire requests to each store beyond the first reading's: of the second look, and of what was seen anew."""
 
 
 def refs_of(mappings: Iterable[SecretMapping]) -> tuple[RemoteRef, ...]:
@@ -201,7 +203,8 @@ def second_look(seen: Seen, gateway: Gateway) -> Seen:
     """
     again = in_doubt(seen)
     before = gone_sources(seen.wanted)
-    outcomes = gateway.read(refs_of(again)).outcomes(refs_of(again))
+    reading = gateway.read(refs_of(again))
+    outcomes = reading.outcomes(refs_of(again))
     now = gone_sources((mapping, _built(mapping, outcomes)) for mapping in again)
     classes = {**seen.classes, **_classes(outcomes)}
     return replace(
@@ -210,6 +213,7 @@ def second_look(seen: Seen, gateway: Gateway) -> Seen:
         confirmed_absent=frozenset(key for key, refs in now.items() if refs & before[key]),
         suspect=suspect_stores(classes),
         unread=frozenset(ref.store for ref in unanswered(seen.classes) & unanswered(classes)),
+        calls_again=_with_calls(seen, reading),
     )
 
 
@@ -219,7 +223,8 @@ def look_again(seen: Seen, keys: Collection[SecretKey], gateway: Gateway, reader
     The rest stays as it was seen. What the new look finds absent was looked at twice only if it was absent before.
     """
     part = [mapping for mapping, _ in seen.wanted if mapping.key in keys]
-    anew = see(part, gateway.read(refs_of(part)), readers, look_at=[mapping.key for mapping in part])
+    reading = gateway.read(refs_of(part))
+    anew = see(part, reading, readers, look_at=[mapping.key for mapping in part])
     built = {mapping.key: built for mapping, built in anew.wanted}
     classes = {**seen.classes, **anew.classes}
     return replace(
@@ -228,7 +233,14 @@ def look_again(seen: Seen, keys: Collection[SecretKey], gateway: Gateway, reader
         live={**seen.live, **anew.live},
         classes=classes,
         suspect=suspect_stores(classes),
+        calls_again=_with_calls(seen, reading),
     )
+
+
+def _with_calls(seen: Seen, reading: Reading) -> dict[str, int]:
+    """Add up what looking again has cost so far."""
+    calls = {store: cost.calls for store, cost in reading.costs().items()}
+    return {store: seen.calls_again.get(store, 0) + calls.get(store, 0) for store in {**seen.calls_again, **calls}}
 
 
 def _classes(outcomes: Mapping[RemoteRef, Outcome]) -> dict[RemoteRef, FailureClass | None]:

@@ -3,7 +3,7 @@
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Event
 from typing import Final
@@ -16,7 +16,7 @@ from syncd.cli.stop import USAGE, Stop, tell
 from syncd.ledger import Ledger, look_up, open_ledger
 from syncd.model.inventory import Inventory
 from syncd.model.plan import Change, Plan
-from syncd.model.report import PassReport
+from syncd.model.report import PassReport, StoreCost
 from syncd.plan.guards import lets_go
 from syncd.reconcile import Seen, Standing, in_doubt, look_again, plan, refs_of, second_look, see, worth_reading
 from syncd.redact import SecretValue
@@ -58,6 +58,7 @@ class Apply:
         self._wait = wait
         self._started = time.monotonic()
         self._reading = parts.gateway.read(refs_of(parts.mappings))
+        self._calls_again: Mapping[str, int] = {}
 
     def run(self) -> int:
         """Take the pass to its end and give the exit code."""
@@ -89,7 +90,7 @@ class Apply:
             ledger = self._opened_ledger()
             standing, inventory = self._known(ledger)
             keys = frozenset(change.key for change in preview.writes())
-            seen = look_again(seen, keys, self._parts.gateway, self._parts.targets)
+            seen = self._counted(look_again(seen, keys, self._parts.gateway, self._parts.targets))
             made = self._plan(seen, standing, inventory)
             if _was_shown(made, preview):
                 return ledger, standing, made, seen
@@ -102,7 +103,7 @@ class Apply:
         late = [c.key for c in written.changes if c.outcome == "skipped" and not lets_go(c)]
         if not late or self._stopped.is_set():
             return written
-        anew = look_again(seen, late, self._parts.gateway, self._parts.targets)
+        anew = self._counted(look_again(seen, late, self._parts.gateway, self._parts.targets))
         part = replace(anew, wanted=tuple(each for each in anew.wanted if each[0].key in late), orphans=())
         inventory = None if ledger is None else ledger.inventory
         again = self._written(self._plan(part, standing, inventory), part, standing, ledger)
@@ -144,8 +145,20 @@ class Apply:
         if options.prune and in_doubt(seen):
             tell(f"syncd: some sources are absent; looking again in {SECOND_LOOK:.0f} s before anything is removed")
             self._wait(SECOND_LOOK)
-            seen = second_look(seen, parts.gateway)
+            seen = self._counted(second_look(seen, parts.gateway))
         return seen
+
+    def _counted(self, seen: Seen) -> Seen:
+        """Note what looking again has cost by now, for the report."""
+        self._calls_again = seen.calls_again
+        return seen
+
+    def _costs(self) -> dict[str, StoreCost]:
+        """Give what the stores were asked in all; what was asked again is no further source."""
+        return {
+            store: replace(cost, calls=cost.calls + self._calls_again.get(store, 0))
+            for store, cost in self._reading.costs().items()
+        }
 
     def _plan(self, seen: Seen, standing: Standing, inventory: Inventory | None) -> Plan:
         return plan(seen, standing, inventory=inventory, target=self._parts.describe(), now=time.time())
@@ -170,7 +183,7 @@ class Apply:
     def _reported(self, written: Plan) -> int:
         cut_off = self._stopped.is_set() and any(change.outcome == "skipped" for change in written.changes)
         seconds = time.monotonic() - self._started
-        report = PassReport(written, self._reading.costs(), seconds, interrupted=cut_off)
+        report = PassReport(written, self._costs(), seconds, interrupted=cut_off)
         options = self._options
         sys.stdout.write(
             render_apply(report, form=options.format, color=options.color, redact_keys=options.redact_keys)

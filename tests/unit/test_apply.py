@@ -125,6 +125,16 @@ def test_what_is_absent_twice_and_five_seconds_apart_is_pruned() -> None:
     assert place.cluster.secrets.keys() == {key("b"), key("c")}
 
 
+def test_the_calls_of_the_second_look_are_in_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    place = _filled()
+    before = len(place.store.requests)
+    capsys.readouterr()
+    assert place.apply(prune=True) == 0
+    calls = len(place.store.requests) - before
+    assert calls == 4  # three sources, and one of them again
+    assert f"Store memory: {calls} calls for 3 sources, 1 failed\n" in capsys.readouterr().out
+
+
 def test_what_is_there_again_at_the_second_look_stays() -> None:
     place = _filled()
 
