@@ -1,6 +1,8 @@
 """Secrets of ours that no mapping of the loaded configuration wants any more."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from syncd.model.inventory import Entry
 from syncd.model.plan import Action, Change
@@ -12,6 +14,9 @@ from syncd.plan.marks import SUSPEND, Mark, mapping_text
 from syncd.plan.ownership import Verdict, judge
 from syncd.plan.removal import removable, remove
 
+LEFT: Final = "left-to-others"
+"""The reason of an orphan that other configurations still name: this one no longer does."""
+
 
 def owned_entry(live: LiveSecret, instance: Instance) -> Entry | None:
     """Read from the mark of a Secret in a plain target what an inventory would say of it; None where it is not ours.
@@ -22,7 +27,7 @@ def owned_entry(live: LiveSecret, instance: Instance) -> Entry | None:
     if verdict.mark is None:
         return None
     tenant, _, mapping = verdict.mark.mapping.partition("/")
-    return Entry(live.key, tenant, mapping, verdict.mark.when_mapping_gone, instance.configuration)
+    return Entry(live.key, tenant, mapping, verdict.mark.when_mapping_gone, frozenset({instance.configuration}))
 
 
 def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool = True) -> Change | None:
@@ -43,7 +48,7 @@ def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, c
     mark = verdict.mark
     if kept is None and mark is not None:
         change = remove(live, mark, merge=mark.merge, reason="mapping-gone")
-    elif verdict.outdated and removable(live, verdict, instance) and entry.configuration == instance.configuration:
+    elif verdict.outdated and removable(live, verdict, instance) and instance.configuration in entry.configurations:
         message = f"{entry.key}: its mapping is gone; its mark is signed anew under the present name and key"
         change = Change(entry.key, Action.UPDATE, "mark-outdated", message=message, live=live)
         change = replace(change, desired=resigned(live, instance))
@@ -65,16 +70,18 @@ def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
 ) -> tuple[str, str] | None:
     """Say why it stays, as a reason code and a message; None where it may go."""
     mapping = entry.mapping
+    others = entry.others(instance.configuration)
     if verdict.mark is None:
-        return verdict.reason, f"it is ours no more: it {verdict.holder}; left alone, forgotten with the next write"
+        left = "left alone" if others else "left alone, forgotten with the next write"
+        return verdict.reason, f"it is ours no more: it {verdict.holder}; {left}"
     if not removable(live, verdict, instance):
         return _unremovable(live, verdict)
     if entry.key.namespace in rules.protected_namespaces:
         return "protected-namespace", f"nothing is removed in namespace {entry.key.namespace}"
+    if others:
+        return _others_want(entry, others, instance=instance, leaves=rules.prune and confirmed)
     if verdict.mark.when_mapping_gone == "keep":
         return "keep", f"mapping {mapping} is gone; its mark says keep. Delete the Secret by hand if nobody needs it"
-    if entry.configuration != instance.configuration:
-        return "other-configuration", f"only configuration {entry.configuration}, which wrote it, removes it"
     if verdict.mark.merge and live.immutable:
         return "immutable", "the object is shared (merge) and immutable: our keys cannot leave it"
     if not rules.prune:
@@ -82,6 +89,15 @@ def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
     if not confirmed:
         return "not-confirmed", f"mapping {mapping} is gone only just now; the Secret goes when it stays so"
     return None
+
+
+def _others_want(entry: Entry, others: Sequence[str], *, instance: Instance, leaves: bool) -> tuple[str, str]:
+    """Say that other configurations may want it, and whether this one still counts among those that do."""
+    names = f"configuration {others[0]}" if len(others) == 1 else f"configurations {' and '.join(others)}"
+    if instance.configuration not in entry.configurations:
+        return "other-configuration", f"written by {names}, which may still want it and alone removes it"
+    gone = f"mapping {entry.mapping} is gone here, and {names} names it too"
+    return (LEFT, f"{gone}: left to that one") if leaves else ("other-configuration", f"{gone}, so it stays")
 
 
 def _unremovable(live: LiveSecret, verdict: Verdict) -> tuple[str, str]:

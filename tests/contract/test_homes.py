@@ -98,7 +98,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 def of(*names: str, removals: tuple[Removal, ...] = ()) -> Inventory:
     keys = [SecretKey("default", "app", name) for name in names]
-    entries = {key: Entry(key, "", str(key), "keep", "/etc/syncd.yaml") for key in keys}
+    entries = {key: Entry(key, "", str(key), "keep", frozenset({"/etc/syncd.yaml"})) for key in keys}
     return Inventory(entries, removals)
 
 

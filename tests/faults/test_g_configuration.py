@@ -77,7 +77,8 @@ def test_a_renamed_secret_is_made_and_the_one_of_before_stays_as_an_orphan(*, pr
     site.store.put("old", b"x")
     site.apply()
     renamed = wants("new", data=(("value", Selection(RemoteRef("memory", "old"))),))
-    known = Inventory({secret("old"): Entry(secret("old"), "", "team/old", "keep", site.instance.configuration)})
+    owner = frozenset({site.instance.configuration})
+    known = Inventory({secret("old"): Entry(secret("old"), "", "team/old", "keep", owner)})
     made = applied(site, (renamed,), known, prune=prune)
     assert [(change.key.name, change.action, change.reason) for change in made.changes] == [
         ("new", Action.CREATE, "missing"),

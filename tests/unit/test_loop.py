@@ -168,7 +168,7 @@ def test_missed_runs_of_a_schedule_are_told_and_counted(make: Make) -> None:
 def test_a_pass_that_breaks_is_told_without_its_text_and_tried_again(make: Make) -> None:
     """J12, I-LIVE, M3."""
     rig = make(wants("a", vault("x")), wants("b", aws("y")))
-    entry = Entry(key("a"), "", "team/a", "keep", "/etc/syncd.yaml")
+    entry = Entry(key("a"), "", "team/a", "keep", frozenset({"/etc/syncd.yaml"}))
     rig.ledger.record(lambda _: Inventory({entry.key: entry}), Granted())
 
     def broken(asked: Asked) -> None:
@@ -252,7 +252,7 @@ def test_a_stop_writes_nothing_more_and_says_nothing_of_what_was_given_up(make: 
 
 def test_no_write_starts_once_the_daemon_is_told_to_end(make: Make) -> None:
     rig = make(wants("a", vault("x")))
-    entry = Entry(key("a"), "", "team/a", "keep", "/etc/syncd.yaml")
+    entry = Entry(key("a"), "", "team/a", "keep", frozenset({"/etc/syncd.yaml"}))
     rig.ledger.record(lambda _: Inventory({entry.key: entry}), Granted())
 
     def end(asked: Asked) -> None:
@@ -298,7 +298,7 @@ def test_ready_means_that_everything_was_looked_at_once(make: Make) -> None:
 
 def test_an_unreadable_orphan_makes_nothing_ready(make: Make) -> None:
     rig = make(wants("a", vault("x")))
-    entry = Entry(key("left"), "", "team/left", "keep", "/etc/syncd.yaml")
+    entry = Entry(key("left"), "", "team/left", "keep", frozenset({"/etc/syncd.yaml"}))
     rig.ledger.record(lambda _: Inventory({entry.key: entry}), Granted())
     rig.stores["vault"].hang()
     loop = rig.start()

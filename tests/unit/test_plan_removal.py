@@ -33,7 +33,7 @@ from tests.unit.plan_makers import (
 PRUNE = Rules(prune=True)
 GONE = mapping(when_source_gone="delete")
 LEFT = mapping(when_mapping_gone="delete")
-ENTRY = Entry(SECRET, "", "payments/db", "delete", ME.configuration)
+ENTRY = Entry(SECRET, "", "payments/db", "delete", frozenset({ME.configuration}))
 
 
 def _absent(live: Live, *, rules: Rules = PRUNE, confirmed: bool = True, instance: Instance = ME) -> Change:
@@ -183,7 +183,7 @@ def test_a_pruned_orphan_of_a_shared_secret_loses_only_what_is_ours() -> None:
     [
         (written(mapping()), PRUNE, ENTRY, "keep"),
         (written(LEFT), Rules(), ENTRY, "not-pruned"),
-        (written(LEFT), PRUNE, ENTRY._replace(configuration="/other.yaml"), "other-configuration"),
+        (written(LEFT), PRUNE, ENTRY._replace(configurations=frozenset({"/other.yaml"})), "other-configuration"),
         (written(LEFT), Rules(prune=True, protected_namespaces=frozenset({"payments"})), ENTRY, "protected-namespace"),
         (written(LEFT, instance=OTHER_KEY), PRUNE, ENTRY, "key-lost"),
         (written(LEFT, instance=replace(ME, name="x")), PRUNE, ENTRY, "other-instance"),

@@ -166,7 +166,7 @@ def test_an_entry_leaves_after_its_secret_was_removed_and_the_removal_was_counte
 
 def test_an_orphan_that_is_gone_already_leaves_the_inventory_with_the_next_write() -> None:
     desk = Desk()
-    left = Entry(key("left"), "", "payments/left", "keep", desk.instance.configuration)
+    left = Entry(key("left"), "", "payments/left", "keep", frozenset({desk.instance.configuration}))
     desk.ledger.record(lambda _: Inventory({left.key: left}), Granted())
     live = look({"default": desk.target}, [left.key])
     seen = replace(desk.seen((wants("a"), gives("a"))), orphans=((left, live[left.key]),))
@@ -194,12 +194,13 @@ def test_take_over_makes_what_is_proven_this_configurations_own() -> None:
     desk.sync((wants("a"), gives("a")))
     desk.instance = replace(desk.instance, configuration="/elsewhere/syncd.yaml")
     desk.sync((wants("a"), gives("a")))
-    assert {e.configuration for e in desk.ledger.inventory.entries.values()} == {"/etc/syncd.yaml"}
+    both = frozenset({"/etc/syncd.yaml", "/elsewhere/syncd.yaml"})
+    assert {e.configurations for e in desk.ledger.inventory.entries.values()} == {both}
 
     desk.take_over = True
     desk.sync((wants("a"), gives("a")))
 
-    assert {e.configuration for e in desk.ledger.inventory.entries.values()} == {"/elsewhere/syncd.yaml"}
+    assert {e.configurations for e in desk.ledger.inventory.entries.values()} == {frozenset({"/elsewhere/syncd.yaml"})}
 
 
 # What stands there already
