@@ -28,7 +28,8 @@ from syncd.model.plan import Action, Change, Plan
 from syncd.model.secret import Built, DesiredSecret, Live, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
 from syncd.plan.differences import overtaken
 from syncd.plan.guards import kinds, lets_go
-from syncd.plan.inventory import after_removals, before_writes
+from syncd.plan.inventory import after_removals, before_writes, leaves
+from syncd.plan.orphans import judged_by
 from syncd.plan.planner import plan_one
 from syncd.reconcile import Seen, Standing, held_back, look
 from syncd.target.seam import HomeFailure, Permit, Target
@@ -103,7 +104,11 @@ class Writer:
         return _with_outcomes(plan, done)
 
     def _record_before(self, plan: Plan, seen: Seen, now: float) -> tuple[Plan, HomeFailure | None]:
-        """Have the inventory say what is about to be; its removals of this very moment hold back what is too much."""
+        """Have the inventory say what is about to be.
+
+        Its removals of this very moment hold back what is too much, and what another configuration has come to name
+        stays: the inventory that the plan was made with may be as old as the process.
+        """
         if self.ledger is None:
             return plan, None
         gone = frozenset(entry.key for entry, live in seen.orphans if isinstance(live, Missing))
@@ -111,12 +116,14 @@ class Writer:
 
         def change(inventory: Inventory) -> Inventory | None:
             nonlocal held
-            held = held_back(plan, seen, self.standing, inventory=inventory, now=now)
+            ours = judged_by(plan, inventory, instance=instance)
+            held = held_back(ours, seen, self.standing, inventory=inventory, now=now)
             rules, over = self.standing.rules, self.take_over
             return before_writes(inventory, held, instance=instance, rules=rules, now=now, gone=gone, take_over=over)
 
         counted = any(kinds(change, self.standing.rules) for change in plan.writes())
-        failure = self.ledger.record(change, self.permit, fresh=counted)
+        left = any(leaves(change) for change in plan.changes)
+        failure = self.ledger.record(change, self.permit, fresh=counted or left)
         return held, failure
 
     def _record_after(self, done: Sequence[Change]) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from syncd.model.inventory import Entry
-from syncd.model.plan import Action, Change
+from syncd.model.inventory import Entry, Inventory
+from syncd.model.plan import Action, Change, Plan
 from syncd.model.reference import RemoteRef
 from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure, SourceVersion
 from syncd.plan.differences import resigned
+from syncd.plan.guards import lets_go
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.marks import SUSPEND, Mark, mapping_text
 from syncd.plan.ownership import Verdict, judge
@@ -28,6 +29,36 @@ def owned_entry(live: LiveSecret, instance: Instance) -> Entry | None:
         return None
     tenant, _, mapping = verdict.mark.mapping.partition("/")
     return Entry(live.key, tenant, mapping, verdict.mark.when_mapping_gone, frozenset({instance.configuration}))
+
+
+def judged_by(plan: Plan, inventory: Inventory, *, instance: Instance) -> Plan:
+    """Take back what an older inventory said of orphans, where the newest one says otherwise.
+
+    What another configuration has come to name stays, and what none names beside this one any more is not left.
+    """
+    return replace(plan, changes=tuple(_judged_by(change, inventory, instance) for change in plan.changes))
+
+
+def _judged_by(change: Change, inventory: Inventory, instance: Instance) -> Change:
+    removal, left = change.reason == "mapping-gone" and lets_go(change), change.reason == LEFT
+    if not (removal or left) or change.origin is not None or change.key.target in instance.plain_targets:
+        return change
+    entry = inventory.entries.get(change.key)
+    others = entry.others(instance.configuration) if entry is not None else ()
+    if entry is not None and bool(others) == left and instance.configuration in entry.configurations:
+        return change
+    if entry is not None and others:
+        reason, message = _others_want(entry, others, instance=instance, leaves=False)
+    else:
+        reason, message = "not-confirmed", "another run changed what the inventory says of it; judged anew next time"
+    kept = Change(change.key, Action.ORPHAN, reason, mapping=change.mapping, tenant=change.tenant, live=change.live)
+    return replace(
+        kept,
+        ownership=change.ownership,
+        sources=change.sources,
+        message=f"{change.key}: {message}",
+        writable=change.writable,
+    )
 
 
 def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool = True) -> Change | None:

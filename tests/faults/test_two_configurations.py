@@ -186,3 +186,63 @@ def test_a_daemon_notes_what_it_names_once_and_leaves_it_to_the_other_after_ten_
     assert (site.stands(), site.named()) == (True, B)
     site.live("b", "other", seconds=3600)
     assert (site.stands(), site.named()) == (False, frozenset())
+
+
+def test_a_daemon_does_not_remove_what_another_has_come_to_name_since_it_started() -> None:
+    """The inventory that a daemon knows may be hours old: what it would remove is judged on what stands there now."""
+    site = Daemons()
+    site.live("a", "moved", "stays")
+    first = site.start("a", "stays")
+    first.run(300)
+    other = site.start("b", "moved", "other")
+    other.stores["s"].put("moved", b"new")
+    other.run(100)
+    assert other.data("moved") == {"k0": b"new"}
+    other.stop()
+    first.run(3600)
+    assert site.stands()
+    assert [asked for _, asked in first.calls if asked.verb == "delete"] == []
+    told = [fields for _, _, fields in first.log.events if fields.get("name") == "moved"]
+    assert {fields["reason"] for fields in told} == {
+        "not-confirmed",
+        "other-configuration",
+        "left-to-others",
+    }
+    first.run(1300)
+    first.stop()
+    assert (site.stands(), site.named()) == (True, B)
+
+
+def test_a_daemon_reads_the_inventory_when_it_would_remove_something_and_not_otherwise() -> None:
+    site = Daemons()
+    site.live("a", "moved", "stays", "other")
+    kept = site.start("a", "stays", "other")
+    kept.run(1)
+    reads = site.shelf.reads
+    kept.run(550)
+    assert site.shelf.reads == reads
+    kept.run(100)
+    assert (site.stands(), site.shelf.reads) == (False, reads + 1)
+    kept.run(3600)
+    kept.stop()
+    assert site.shelf.reads == reads + 1
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_apply_does_not_remove_what_another_has_come_to_name_while_it_ran(
+    capsys: pytest.CaptureFixture[str], *, merge: bool
+) -> None:
+    moved = replace(MOVED, merge=merge)
+    two = Two((moved, STAYS), (moved, STAYS))
+    two.a.apply()
+    two.a.mappings = (STAYS,)
+
+    def meanwhile() -> None:
+        two.a.cluster.answer = lambda _asked: None
+        two.b.apply()
+
+    two.a.cluster.answer = lambda asked: meanwhile() if asked.key == key("a") else None
+    assert two.a.apply(prune=True) == 0
+    assert "other-configuration" in capsys.readouterr().out
+    assert two.a.cluster.secrets[key("a")].data.keys() == {"k"}
+    assert two.named() == A | B
