@@ -95,7 +95,7 @@ def look_up(home: HomeReader) -> Known:
     if isinstance(key, HomeFailure):
         return Known(failure=key)
     if key is None:
-        return Known()
+        return Known(failure=home.key_lost())
     inventory = home.inventory(key)
     if isinstance(inventory, HomeFailure):
         return Known(key, failure=inventory)

@@ -40,8 +40,10 @@ def planned(parts: Parts[TargetReader, HomeReader], options: Namespace) -> Plan:
     seen = replace(seen, confirmed_absent=removal_candidates(seen.wanted))
     made = plan(seen, standing, inventory=known.inventory, target=parts.describe(), now=time.time())
     objection = parts.objection(standing, known.inventory, take_over=options.take_over)
+    first = parts.home is not None and known.key is None and failure is None
     notes = [
         *made.notes,
+        *(["the instance has no key yet: `syncd apply` makes it before it writes"] if first else []),
         *([failure.message] if failure else []),
         *([f"apply refuses: {objection}"] if objection else []),
     ]

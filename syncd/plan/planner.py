@@ -52,10 +52,7 @@ from syncd.plan.orphans import plan_orphan
 from syncd.plan.ownership import Verdict, judge
 from syncd.plan.removal import gone, obstacle, remove, why_kept
 
-_UNPROVEN = (
-    "the instance's key is not at hand, so ownership is shown as unverified; where there is none yet, `syncd apply` "
-    "makes it before it writes"
-)
+_UNPROVEN = "the instance's key is not at hand, so ownership is shown as unverified"
 
 
 def make_plan(

@@ -70,24 +70,17 @@ class KubernetesHome(KubernetesHomeReader):
         found = self.key()
         if found is not None:
             return found
-        inventory = self.got(self.part_place(0))
-        if isinstance(inventory, HomeFailure):
-            return inventory
-        if inventory is None:
-            return self.renew_key()
-        former = self.former()
-        if isinstance(former, HomeFailure):
-            return former
-        keys = [key for name, key in former if name == self._instance]
-        if keys and self.read_part(0, self._instance, keys, Stored()) is None:
+        lost = self.key_lost()
+        if lost is None:
             return self.renew_key()
         # Looked at with an inventory too: another first start may have made both since.
-        return self.key() or self._no_key(lost=True)
+        return (self.key() or lost) if lost.reason == "key-lost" else lost
 
     def renew_key(self) -> InstanceKey | HomeFailure:
         """Make the key where there is none, whatever else stands, and give the one that then stands."""
         failure = self._post_key() if self._key_file is None else make_key_file(self._key_file, self._random_bytes)
-        return failure or self.key() or self._no_key(lost=False)
+        message = f"the instance's key ({self.key_name()}) could not be made; try again"
+        return failure or self.key() or HomeFailure("key-unwritable", message)
 
     def reset_inventory(self, key: InstanceKey, permit: Permit) -> HomeFailure | None:
         """Put an empty inventory in the place of what stands there, whoever signed it."""
@@ -241,16 +234,6 @@ class KubernetesHome(KubernetesHomeReader):
             return None if failed.sent else HomeFailure(failed.reason, f"{name_of(place)}: {failed.message}")
         told_by_reading = answer.status in (201, 409) or answer.status >= 500
         return None if told_by_reading else refused(place, answer)
-
-    def _no_key(self, *, lost: bool) -> HomeFailure:
-        where = str(self._key_file) if self._key_file else name_of(self._key_place)
-        if lost:
-            message = (
-                f"the instance's key ({where}) is gone, but its inventory, {name_of(self.part_place(0))}, stands: put "
-                "the key back from a backup, or sign the marks anew with `syncd own --resign`"
-            )
-            return HomeFailure("key-lost", message)
-        return HomeFailure("key-unwritable", f"the instance's key ({where}) could not be made; try again")
 
     def _labels(self) -> dict[str, str]:
         return {"app.kubernetes.io/managed-by": "syncd", "syncd.dev/instance": self._instance}

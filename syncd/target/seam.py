@@ -85,6 +85,9 @@ class HomeReader(Protocol):
     def key(self) -> InstanceKey | HomeFailure | None:
         """Read the instance's key; None where the API server itself says that there is none."""
 
+    def key_lost(self) -> HomeFailure | None:
+        """Say, where there is no key, why none may be made: `key-lost` where an inventory stands without one."""
+
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         """Read the inventory, its MAC checked; None where there is none."""
 

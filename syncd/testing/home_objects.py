@@ -126,6 +126,11 @@ class ObjectsHomeReader:
         value = self._wire("get-key", self._objects.get_key)
         return None if value is None else instance_key(value.reveal(), "the key in memory")
 
+    def key_lost(self) -> HomeFailure | None:
+        """Look whether an inventory stands."""
+        beside = self._wire("get-inventory", self._objects.get_inventory)
+        return None if beside is None else HomeFailure("key-lost", "there is no key in memory")
+
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         """Read and check the inventory."""
         found = self._read(key)
@@ -164,13 +169,12 @@ class ObjectsHome(ObjectsHomeReader):
         found = self.key()
         if found is not None:
             return found
-        beside = self._wire("get-inventory", self._objects.get_inventory) is not None
-        if not beside:
+        lost = self.key_lost()
+        if lost is None:
             value = SecretValue(self._random_bytes(KEY_BYTES))
             if self._wire("post-key", lambda: self._objects.post_key(value)) == "no-namespace":
                 return HomeFailure("home-namespace-missing", "the home namespace does not exist")
-        lost = HomeFailure("key-lost" if beside else "key-unwritable", "there is no key in memory")
-        return self.key() or lost
+        return self.key() or lost or HomeFailure("key-unwritable", "there is no key in memory")
 
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         """Read the inventory and keep its version as the precondition of `save`."""

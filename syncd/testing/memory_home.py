@@ -48,6 +48,12 @@ class MemoryHome:
         """Read the key."""
         return self.shelf.unreadable or self.shelf.key
 
+    def key_lost(self) -> HomeFailure | None:
+        """Look whether an inventory stands."""
+        if self.shelf.inventory is None:
+            return None
+        return HomeFailure("key-lost", "the instance's key is gone, but its inventory stands")
+
     def make_key(self) -> InstanceKey | HomeFailure:
         """Make the key where there is neither key nor inventory."""
         shelf = self.shelf
@@ -55,8 +61,9 @@ class MemoryHome:
             return shelf.unwritable
         with shelf.lock:
             if shelf.key is None:
-                if shelf.inventory is not None:
-                    return HomeFailure("key-lost", "the instance's key is gone, but its inventory stands")
+                lost = self.key_lost()
+                if lost is not None:
+                    return lost
                 shelf.key = InstanceKey(SecretValue(bytes(range(KEY_BYTES))))
             return shelf.key
 

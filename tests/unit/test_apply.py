@@ -396,6 +396,18 @@ def test_a_diff_says_what_apply_would_refuse() -> None:
     assert planned(place.parts(), place.told(take_over=True)).notes == ()  # type: ignore[arg-type]
 
 
+def test_a_diff_tells_a_key_that_is_not_there_yet_from_one_that_is_lost() -> None:
+    place = Place(wants("a"))
+    first = planned(place.parts(), place.told()).notes  # type: ignore[arg-type]
+    place.apply()
+    place.shelf.key = None
+    lost = planned(place.parts(), place.told()).notes  # type: ignore[arg-type]
+
+    assert [note for note in first if "makes it before it writes" in note]
+    assert not [note for note in lost if "makes it before it writes" in note]
+    assert [note for note in lost if "key is gone" in note]
+
+
 def test_a_diff_writes_nothing() -> None:
     """I-DRY."""
     place = Place()
