@@ -20,7 +20,7 @@ from syncd.model.secret import Built, Live, LiveSecret, Refusal
 from syncd.plan.guards import TenantStore, emptied, guard, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import needs_read
-from syncd.plan.orphans import owned_entry
+from syncd.plan.orphans import MappingName, owned_entry
 from syncd.plan.planner import make_plan
 from syncd.plan.removal import gone_sources, removal_candidates
 from syncd.target.seam import Owned, TargetReader
@@ -35,11 +35,17 @@ class Standing:
     instance: Instance
     rules: Rules
     mappings_per_store: Mapping[TenantStore, int]
+    wants: Mapping[MappingName, Collection[SecretKey]] = field(default_factory=dict)
+    """Which Secrets each mapping names."""
 
     @classmethod
     def of(cls, mappings: Iterable[SecretMapping], *, instance: Instance, rules: Rules) -> "Standing":
         """Count what the guards' shares are shares of: all mappings of the configuration."""
-        return cls(instance, rules, mappings_per_store(mappings))
+        every = tuple(mappings)
+        wants: defaultdict[MappingName, set[SecretKey]] = defaultdict(set)
+        for mapping in every:
+            wants[mapping.tenant, mapping.id].add(mapping.key)
+        return cls(instance, rules, mappings_per_store(every), dict(wants))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,7 @@ def plan(seen: Seen, standing: Standing, *, inventory: Inventory | None, target:
         orphans=seen.orphans,
         confirmed_absent=seen.confirmed_absent,
         confirmed_gone=seen.confirmed_gone,
+        wants=standing.wants,
         target=target,
     )
     return held_back(made, seen, standing, inventory=inventory, now=now)

@@ -20,6 +20,7 @@ from syncd.model.plan import Plan
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.report import PassReport
 from syncd.plan.guards import suspect_stores
+from syncd.plan.orphans import MOVED
 from syncd.reconcile import Seen, Standing, orphaned, plan, refs_of, see, unanswered, worth_reading
 from syncd.target.seam import Target
 from syncd.writing import WORKERS, UntilStopped, Writer
@@ -92,8 +93,24 @@ class Passes:
         orphans = orphaned(work.mappings, inventory, work.targets, instance=work.standing.instance)
         seen = self._judged(see((), work.gateway.read(()), work.targets, look_at=(), orphans=orphans))
         seen = replace(seen, confirmed_gone=self._absences.of_mappings(entry.key for entry in orphans))
-        written = self._written(self._plan(seen, inventory), seen)
+        made = self._plan(seen, inventory)
+        if any(change.reason == MOVED for change in made.changes):
+            made = self._beside_what_moved(made, seen, inventory)
+        written = self._written(made, seen)
         return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
+
+    def _beside_what_moved(self, made: Plan, seen: Seen, inventory: Inventory | None) -> Plan:
+        """Plan the orphans anew beside the Secrets that their mappings name now: they go once these stand.
+
+        Those are read for it, and nothing else of the plan is carried out: their own passes do that.
+        """
+        work = self._work
+        names = {(change.tenant, change.mapping) for change in made.changes if change.reason == MOVED}
+        members = [mapping for mapping in work.mappings if (mapping.tenant, mapping.id) in names]
+        reading, look_at = work.gateway.read(refs_of(members)), [mapping.key for mapping in members]
+        beside = see(members, reading, work.targets, look_at=look_at)
+        again = self._plan(replace(seen, wanted=beside.wanted, live={**seen.live, **beside.live}), inventory)
+        return replace(again, changes=tuple(change for change in again.changes if change.key not in look_at))
 
     def _plan(self, seen: Seen, inventory: Inventory | None) -> Plan:
         return plan(seen, self._work.standing, inventory=inventory, target="", now=self._wall())

@@ -1,10 +1,11 @@
 """Secrets of ours that no mapping of the loaded configuration wants any more."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from syncd.model.inventory import Entry, Inventory
+from syncd.model.mapping import SecretKey
 from syncd.model.plan import Action, Change, Plan
 from syncd.model.reference import RemoteRef
 from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure, SourceVersion
@@ -17,6 +18,19 @@ from syncd.plan.removal import removable, remove
 
 LEFT: Final = "left-to-others"
 """The reason of an orphan that other configurations still name: this one no longer does."""
+MOVED: Final = "mapping-moved"
+"""The reason of an orphan whose mapping names other Secrets now, and not all of them stand yet."""
+MappingName = tuple[str, str]
+"""Tenant and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where the Secrets are that an orphan's mapping names now."""
+
+    to: tuple[SecretKey, ...]
+    awaited: tuple[SecretKey, ...]
+    """Those that do not stand yet."""
 
 
 def owned_entry(live: LiveSecret, instance: Instance) -> Entry | None:
@@ -61,11 +75,14 @@ def _judged_by(change: Change, inventory: Inventory, instance: Instance) -> Chan
     )
 
 
-def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool = True) -> Change | None:
-    """Judge one entry without a mapping; None where the Secret is gone already.
+def plan_orphan(
+    entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool = True, moved: Moved | None = None
+) -> Change | None:
+    """Judge one entry that no mapping names; None where the Secret is gone already.
 
-    `confirmed`: the mapping has been gone for long enough (the daemon's ten minutes; in `apply` always). What stays
-    under a name or key of before is signed anew, so that it is known without them.
+    `confirmed`: that has been so for long enough (the daemon's ten minutes; in `apply` always). `moved`: what its
+    mapping names instead; None where the mapping itself is gone. What stays under a name or key of before is signed
+    anew, so that it is known without them.
     """
     if isinstance(live, Missing):
         return None
@@ -75,7 +92,7 @@ def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, c
             change, mapping=entry.mapping, tenant=entry.tenant, writable=instance.may_write(entry.key.target)
         )
     verdict = judge(live, instance, mapping=mapping_text(entry.tenant, entry.mapping))
-    kept = _kept(entry, live, verdict, instance=instance, rules=rules, confirmed=confirmed)
+    kept = _kept(entry, live, verdict, instance=instance, rules=rules, confirmed=confirmed, moved=moved)
     mark = verdict.mark
     if kept is None and mark is not None:
         change = remove(live, mark, merge=mark.merge, reason="mapping-gone")
@@ -97,10 +114,17 @@ def plan_orphan(entry: Entry, live: Live, *, instance: Instance, rules: Rules, c
 
 
 def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
-    entry: Entry, live: LiveSecret, verdict: Verdict, *, instance: Instance, rules: Rules, confirmed: bool
+    entry: Entry,
+    live: LiveSecret,
+    verdict: Verdict,
+    *,
+    instance: Instance,
+    rules: Rules,
+    confirmed: bool,
+    moved: Moved | None,
 ) -> tuple[str, str] | None:
     """Say why it stays, as a reason code and a message; None where it may go."""
-    mapping = entry.mapping
+    gone = f"mapping {entry.mapping} {_whereto(moved) if moved else 'is gone'}"
     others = entry.others(instance.configuration)
     if verdict.mark is None:
         left = "left alone" if others else "left alone, forgotten with the next write"
@@ -112,14 +136,25 @@ def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
     if others:
         return _others_want(entry, others, instance=instance, leaves=rules.prune and confirmed)
     if verdict.mark.when_mapping_gone == "keep":
-        return "keep", f"mapping {mapping} is gone; its mark says keep. Delete the Secret by hand if nobody needs it"
+        return "keep", f"{gone}; its mark says keep. Delete the Secret by hand if nobody needs it"
     if verdict.mark.merge and live.immutable:
         return "immutable", "the object is shared (merge) and immutable: our keys cannot leave it"
     if not rules.prune:
-        return "not-pruned", f"mapping {mapping} is gone; `syncd apply --prune` removes the Secret"
+        what = "this one once that stands" if moved else "the Secret"
+        return "not-pruned", f"{gone}; `syncd apply --prune` removes {what}"
     if not confirmed:
-        return "not-confirmed", f"mapping {mapping} is gone only just now; the Secret goes when it stays so"
+        return "not-confirmed", f"{gone} only just now; the Secret goes when it stays so"
+    if moved is not None and moved.awaited:
+        return MOVED, f"{gone}; this one goes once {_some(moved.awaited)} stands"
     return None
+
+
+def _whereto(moved: Moved) -> str:
+    return f"names {_some(moved.to)} now"
+
+
+def _some(keys: Sequence[SecretKey]) -> str:
+    return f"{keys[0]} and {len(keys) - 1} more" if len(keys) > 1 else str(keys[0])
 
 
 def _others_want(entry: Entry, others: Sequence[str], *, instance: Instance, leaves: bool) -> tuple[str, str]:

@@ -48,14 +48,14 @@ from syncd.model.secret import (
 from syncd.plan.differences import Difference, desired_secret, difference, recreated, stale, why
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.marks import SUSPEND, mapping_text
-from syncd.plan.orphans import plan_orphan
+from syncd.plan.orphans import MappingName, Moved, plan_orphan
 from syncd.plan.ownership import Verdict, judge
 from syncd.plan.removal import gone, obstacle, remove, why_kept
 
 _UNPROVEN = "the instance's key is not at hand, so ownership is shown as unverified"
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 — each is one thing that only the caller knows
     wanted: Sequence[tuple[SecretMapping, Built]],
     live: Mapping[SecretKey, Live],
     *,
@@ -64,6 +64,7 @@ def make_plan(
     orphans: Sequence[tuple[Entry, Live]] = (),
     confirmed_absent: Collection[SecretKey] = frozenset(),
     confirmed_gone: Collection[SecretKey] | None = None,
+    wants: Mapping[MappingName, Collection[SecretKey]] | None = None,
     target: str = "",
 ) -> Plan:
     """Decide for every wanted Secret and every orphan; the order of the arguments does not matter.
@@ -71,7 +72,8 @@ def make_plan(
     A key that `live` does not hold was not looked at, since the inventory does not know it: it counts as missing, and
     the create's own answer is the read. `orphans` are inventory entries of this run's scope without a mapping in the
     whole loaded configuration. `confirmed_absent`: whose source was absent in the second look too; `confirmed_gone`:
-    whose mapping has been gone for long enough, None for all.
+    whose mapping has been gone for long enough, None for all. `wants`: which Secrets each mapping of the whole loaded
+    configuration names, so that what one named before goes once all of these stand: proven and in sync in this plan.
     """
     changes = [
         _isolated(
@@ -84,9 +86,12 @@ def make_plan(
         )
         for mapping, built in wanted
     ]
+    in_sync = {change.key for change in changes if _stands(change, instance)}
     for entry, found in orphans:
         confirmed = confirmed_gone is None or entry.key in confirmed_gone
-        change = _orphan_isolated(entry, found, instance=instance, rules=rules, confirmed=confirmed)
+        names = sorted(wants.get((entry.tenant, entry.mapping), ())) if wants else ()
+        moved = Moved(tuple(names), tuple(key for key in names if key not in in_sync)) if names else None
+        change = _orphan_isolated(entry, found, instance=instance, rules=rules, confirmed=confirmed, moved=moved)
         if change is not None:
             changes.append(change)
     changes.sort(key=lambda change: change.key)
@@ -114,10 +119,18 @@ def _isolated(
         )
 
 
-def _orphan_isolated(entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool) -> Change | None:
+def _stands(change: Change, instance: Instance) -> bool:
+    """Tell whether a mapping's Secret is there, ours and as it is to be."""
+    ours = change.ownership == "proven" or change.key.target in instance.plain_targets
+    return change.action is Action.UNCHANGED and ours
+
+
+def _orphan_isolated(
+    entry: Entry, live: Live, *, instance: Instance, rules: Rules, confirmed: bool, moved: Moved | None
+) -> Change | None:
     """Judge one orphan likewise."""
     try:
-        return plan_orphan(entry, live, instance=instance, rules=rules, confirmed=confirmed)
+        return plan_orphan(entry, live, instance=instance, rules=rules, confirmed=confirmed, moved=moved)
     except Exception as error:  # noqa: BLE001 — what cannot be judged is kept
         message = f"{entry.key}: a defect in syncd: {described(error)}; it is kept, please report it"
         return Change(
