@@ -105,7 +105,17 @@ def see(
     `look_at` are the Secrets to read; what is missing in it counts as not there (see `make_plan`).
     """
     live = look(readers, [*look_at, *(entry.key for entry in orphans)])
-    outcomes = reading.outcomes(refs_of(mappings))
+    return seen_of(mappings, reading.outcomes(refs_of(mappings)), live, orphans=orphans)
+
+
+def seen_of(
+    mappings: Sequence[SecretMapping],
+    outcomes: Mapping[RemoteRef, Outcome],
+    live: Mapping[SecretKey, Live],
+    *,
+    orphans: Sequence[Entry] = (),
+) -> Seen:
+    """Build what the mappings want of what their stores answered, for what stands there."""
     wanted = tuple((mapping, _built(mapping, outcomes)) for mapping in mappings)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
     classes = _classes(outcomes)

@@ -4,8 +4,9 @@ Passes run side by side; what they have in common is the configuration, the ledg
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from syncd.daemon.absences import Absences
 from syncd.daemon.admission import Admission
@@ -19,11 +20,15 @@ from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.report import PassReport
-from syncd.plan.guards import suspect_stores
+from syncd.model.secret import Content, Live
+from syncd.plan.guards import kinds, suspect_stores
 from syncd.plan.orphans import MOVED
-from syncd.reconcile import Seen, Standing, orphaned, plan, refs_of, see, unanswered, worth_reading
+from syncd.reconcile import Seen, Standing, look, orphaned, plan, refs_of, see, seen_of, unanswered, worth_reading
 from syncd.target.seam import Target
 from syncd.writing import WORKERS, UntilStopped, Writer
+
+QUIET: Final = 1.0
+"""Seconds without an answer after which what is complete goes ahead of what is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,31 @@ class Work:
     def inventory(self) -> Inventory | None:
         """Give the inventory as last written; None where no target has one."""
         return None if self.ledger is None else self.ledger.inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Mappings with the same stores, on their way through a pass."""
+
+    members: tuple[SecretMapping, ...]
+    reading: Reading
+    live: Mapping[SecretKey, Live] | None = None
+    """What stands there, once it was looked at."""
+    waiting: frozenset[SecretKey] = frozenset()
+    """Whose own sources are in, and who wait for those of the others."""
+
+    def ready(self, outcomes: Collection[RemoteRef]) -> tuple[SecretMapping, ...]:
+        """List whose sources are all among `outcomes`, and who do not wait for the others'."""
+        return tuple(
+            mapping
+            for mapping in self.members
+            if mapping.key not in self.waiting and all(ref in outcomes for ref in refs_of([mapping]))
+        )
+
+    def without(self, done: Collection[SecretKey], *, waiting: Iterable[SecretMapping]) -> "Group":
+        """Give what is left; of `waiting` what is not done waits for the others."""
+        left = tuple(mapping for mapping in self.members if mapping.key not in done)
+        return replace(self, members=left, waiting=self.waiting.union(mapping.key for mapping in waiting))
 
 
 class Passes:
@@ -67,15 +97,47 @@ class Passes:
         self._admission = Admission()
         self._quarantine = Quarantine()
 
-    def reconcile(self, members: Sequence[SecretMapping], reading: Reading) -> PassReport:
-        """Bring these Secrets to what the stores say, as soon as the stores of all of them have answered."""
-        work, instance = self._work, self._work.standing.instance
-        inventory = work.inventory()
-        look_at = worth_reading(members, inventory, instance=instance)
-        seen = self._judged(see(members, reading, work.targets, look_at=look_at))
+    def reconcile(self, group: Group) -> tuple[PassReport, Group | None]:
+        """Bring these Secrets to what the stores say; give what is left, which waits for the same reading.
+
+        All of them at once where everything was answered. Where the answers pause, those whose own sources are in go
+        ahead, but for what would remove something: that is judged when all is in.
+        """
+        inventory = self._work.inventory()
+        live = group.live
+        if live is None:
+            keys = worth_reading(group.members, inventory, instance=self._work.standing.instance)
+            live = look(self._work.targets, keys)
+        group = replace(group, live=live)
+        refs = refs_of(group.members)
+        while len(outcomes := group.reading.outcomes(refs, quiet=QUIET)) < len(refs):
+            ready = group.ready(outcomes)
+            if not ready:
+                continue
+            seen = self._judged(seen_of(ready, outcomes, live))
+            made = self._plan(seen, inventory)
+            ahead = self._ahead(seen, made)
+            if ahead:
+                wanted = tuple(each for each in seen.wanted if each[0].key in ahead)
+                asked = refs_of(mapping for mapping, _ in wanted)
+                seen = replace(seen, wanted=wanted, classes={ref: seen.classes[ref] for ref in asked})
+                self._absences.of_sources(wanted)  # a value starts the count anew
+                made = replace(made, changes=tuple(change for change in made.changes if change.key in ahead))
+                return self._carried_out(made, seen), group.without(ahead, waiting=ready)
+            group = group.without((), waiting=ready)
+        seen = self._judged(seen_of(group.members, outcomes, live))
         seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted))
-        made = self._quarantine.judged(self._admission.judged(self._plan(seen, inventory)))
-        written = self._written(made, seen)
+        return self._carried_out(self._plan(seen, inventory), seen), None
+
+    def _ahead(self, seen: Seen, made: Plan) -> frozenset[SecretKey]:
+        """Name those whose Secret may be brought to its sources before the others' are known."""
+        complete = {mapping.key for mapping, built in seen.wanted if isinstance(built, Content)}
+        rules = self._work.standing.rules
+        return frozenset(c.key for c in made.changes if c.key in complete and "removal" not in kinds(c, rules))
+
+    def _carried_out(self, made: Plan, seen: Seen) -> PassReport:
+        """Write, and remember what is remembered between passes."""
+        written = self._written(self._quarantine.judged(self._admission.judged(made)), seen)
         self._admission.written(written.changes)
         for ref, cls in seen.classes.items():
             if cls is not None:
@@ -86,7 +148,7 @@ class Passes:
         """Tell which of these are in quarantine: nothing is asked for them any more."""
         return self._quarantine.holds(mapping.key for mapping in members)
 
-    def sweep(self) -> PassReport:
+    def sweep(self) -> tuple[PassReport, None]:
         """Look at what is owned and wanted by nobody: kept and reported, or removed where its mark says so."""
         work = self._work
         inventory = work.inventory()
@@ -97,7 +159,7 @@ class Passes:
         if any(change.reason == MOVED for change in made.changes):
             made = self._beside_what_moved(made, seen, inventory)
         written = self._written(made, seen)
-        return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set())
+        return PassReport(written, {}, 0.0, interrupted=self._stopped.is_set()), None
 
     def _beside_what_moved(self, made: Plan, seen: Seen, inventory: Inventory | None) -> Plan:
         """Plan the orphans anew beside the Secrets that their mappings name now: they go once these stand.

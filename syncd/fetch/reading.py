@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from syncd.fetch.retry import Ending, given_up
 from syncd.fetch.share import Answers, MakeCondition, Share
 from syncd.model.reference import Failure, FailureClass, Outcome, RemoteRef
 from syncd.model.report import StoreCost
+
+FOREVER: Final = float("inf")
 
 
 class ShareKeeper(Protocol):
@@ -20,10 +22,11 @@ class ShareKeeper(Protocol):
 class _Waiter:
     """A thread in `outcomes`: woken once, when the last of its references is answered."""
 
-    __slots__ = ("answered", "missing")
+    __slots__ = ("answered", "heard", "missing")
 
-    def __init__(self, missing: int, answered: threading.Condition) -> None:
+    def __init__(self, missing: int, heard: float, answered: threading.Condition) -> None:
         self.missing = missing
+        self.heard = heard
         self.answered = answered
 
 
@@ -54,17 +57,18 @@ class Reading:
             self._lanes[store] = lane
         return share
 
-    def outcomes(self, refs: Iterable[RemoteRef]) -> dict[RemoteRef, Outcome]:
+    def outcomes(self, refs: Iterable[RemoteRef], *, quiet: float | None = None) -> dict[RemoteRef, Outcome]:
         """Wait until each of `refs` is answered, or its store's deadline has passed (UNAVAILABLE, `read-deadline`).
 
+        With `quiet`, also until none of them was answered for so many seconds: what is not answered then is left out.
         An outcome stays what it is once given. Raises KeyError for a reference that was not asked for.
         """
         asked = tuple(dict.fromkeys(refs))
         while True:
             with self._lock:
-                overdue = self._wait(asked)
+                overdue = self._wait(asked, quiet)
                 if not overdue:
-                    return {ref: self._done[ref] for ref in asked}
+                    return {ref: self._done[ref] for ref in asked if ref in self._done}
             self._finish(overdue, "read-deadline")
 
     def costs(self) -> Mapping[str, StoreCost]:
@@ -83,7 +87,7 @@ class Reading:
         """Give up what is not answered yet (UNAVAILABLE, `cancelled`). Waits for nobody."""
         self._finish(tuple(self._lanes), "cancelled")
 
-    def _wait(self, asked: tuple[RemoteRef, ...]) -> tuple[str, ...]:
+    def _wait(self, asked: tuple[RemoteRef, ...], quiet: float | None) -> tuple[str, ...]:
         """Wait, holding the lock; give the stores that are overdue, if any keeps `asked` waiting."""
         missing = [ref for ref in asked if ref not in self._done]
         if not missing:
@@ -92,7 +96,7 @@ class Reading:
             if ref not in self._wanted.get(ref.store, ()):
                 raise KeyError(str(ref))
         ends = {store: self._shares[store].deadline for store in {ref.store for ref in missing}}
-        waiter = _Waiter(len(missing), self._condition(self._lock))
+        waiter = _Waiter(len(missing), self._clock(), self._condition(self._lock))
         for ref in missing:
             self._waiters.setdefault(ref, []).append(waiter)
         while waiter.missing:
@@ -101,7 +105,11 @@ class Reading:
             if overdue:
                 self._forget(waiter, missing)
                 return overdue
-            waiter.answered.wait(max(0.0, min(end for end in ends.values() if end > now) - now))
+            until = FOREVER if quiet is None else waiter.heard + quiet
+            if now >= until:
+                self._forget(waiter, missing)
+                return ()
+            waiter.answered.wait(max(0.0, min(until, *(end for end in ends.values() if end > now)) - now))
         return ()
 
     def _has_open(self, store: str, missing: Iterable[RemoteRef]) -> bool:
@@ -114,6 +122,7 @@ class Reading:
                 waiters.remove(waiter)
 
     def _deliver(self, answers: Answers) -> None:
+        now = self._clock()
         with self._lock:
             for ref, outcome in answers.items():
                 if ref in self._done:
@@ -124,7 +133,7 @@ class Reading:
                     # Nothing more is to come, and without this the two would keep each other, and the values, alive.
                     self._shares[ref.store].finish()
                 for waiter in self._waiters.pop(ref, ()):
-                    waiter.missing -= 1
+                    waiter.missing, waiter.heard = waiter.missing - 1, now
                     if not waiter.missing:
                         waiter.answered.notify_all()
 

@@ -3,7 +3,7 @@
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
@@ -51,6 +51,10 @@ class Share:
         """Count the references that no fetch was given yet."""
         return len(self._refs) - self._position
 
+    def put_last(self, refs: Collection[RemoteRef]) -> None:
+        """Have these fetched after the others; before any fetch was given one."""
+        self._refs = sorted(self._refs, key=lambda ref: ref in refs)
+
     def take(self, most: int) -> Sequence[RemoteRef]:
         """Take the next references."""
         start = self._position
@@ -88,6 +92,8 @@ class Job:
     logged_in_anew: bool = False
     """True after the one retry with a new login."""
     due: float = 0.0
+    sent: float = 0.0
+    """When it was begun."""
     counted: bool = False
     """True once the breaker knows that it hangs."""
 

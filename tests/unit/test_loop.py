@@ -1,11 +1,13 @@
 """The daemon's loop, on a time that passes only when everybody waits for it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from syncd.daemon.loop import SWEEP
 from syncd.model.inventory import Entry, Inventory
+from syncd.model.mapping import Selection
 from syncd.model.plan import Action
 from syncd.model.reference import RemoteRef
 from syncd.model.secret import DesiredSecret
@@ -81,6 +83,55 @@ def test_a_hanging_store_holds_up_its_own_secrets_alone(make: Make) -> None:
     told = {fields["name"]: fields["reason"] for fields in rig.log.of("secret-unreadable")}
     assert told == {"stuck": "source-unavailable", "both": "source-unavailable"}
     assert rig.loop.alive() == ""
+
+
+@pytest.mark.parametrize("stuck", ["x0", "x2", "x4"])
+def test_a_source_that_hangs_holds_up_its_own_secret_alone(make: Make, stuck: str) -> None:
+    """I-ISO: nor those of the same store."""
+    names = [f"x{number}" for number in range(5)]
+    rig = make(*(wants(name, vault(name)) for name in names))
+    rig.stores["vault"].hang(stuck)
+    loop = rig.start()
+    rig.run(3)
+    others = [name for name in names if name != stuck]
+    assert {key.name for key in rig.cluster.secrets} == set(others)
+    assert sorted(str(fields["name"]) for fields in rig.log.of("secret-created")) == others
+    assert "1 of 5 mapping(s)" in loop.behind()
+    assert len(rig.shelf.saves) == 1
+
+    for number in range(5):
+        for name in others:
+            rig.stores["vault"].put(name, b"new %d" % number)
+        rig.run(INTERVAL + 3)
+        assert {name: rig.data(name) for name in others} == {name: {"k0": b"new %d" % number} for name in others}
+    assert [fields["name"] for fields in rig.log.of("secret-unreadable")] == [stuck]
+    for name in others:
+        reads = [ref for ref in rig.stores["vault"].reads() if ref == vault(name)]
+        assert len(reads) <= 6 + 1
+
+    rig.stores["vault"].mend()
+    rig.run(INTERVAL + 3)
+    assert rig.data(stuck) == {"k0": b"value of " + stuck.encode()}
+
+
+def test_what_would_remove_a_key_waits_for_all_of_its_stores_answers(make: Make) -> None:
+    """I-CAP: the guards judge a store by all that it says; what is made or changed need not wait."""
+    optional = (("k0", Selection(vault("x"))), ("k1", Selection(vault("old"), optional=True)))
+    rig = make(replace(wants("a"), data=optional), wants("b", vault("y")), wants("c", vault("z")))
+    rig.start()
+    rig.run(INTERVAL + 3)
+    assert rig.data("a").keys() == {"k0", "k1"}
+
+    rig.stores["vault"].hang("z")
+    rig.stores["vault"].delete("old")
+    rig.stores["vault"].put("y", b"new")
+    while rig.data("b") != {"k0": b"new"}:
+        rig.run(1)
+    rig.run(5)
+    assert rig.data("a").keys() == {"k0", "k1"}, "nothing of this store goes while it has not said everything"
+    rig.run(10)
+    assert rig.data("a").keys() == {"k0"}
+    assert rig.verbs("a").count("update") == 1
 
 
 def test_an_interval_passes_between_two_reads(make: Make) -> None:

@@ -36,9 +36,9 @@ class _HeardReading(Reading):
     def __init__(self, reading: Reading, hear: Hear) -> None:
         self._reading, self._hear = reading, hear
 
-    def outcomes(self, refs: Iterable[RemoteRef]) -> dict[RemoteRef, Outcome]:
-        """Wait for all, and tell."""
-        told = self._reading.outcomes(refs)
+    def outcomes(self, refs: Iterable[RemoteRef], *, quiet: float | None = None) -> dict[RemoteRef, Outcome]:
+        """Wait as it does, and tell."""
+        told = self._reading.outcomes(refs, quiet=quiet)
         self._hear(told)
         return told
 
