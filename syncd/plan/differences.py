@@ -23,6 +23,7 @@ from syncd.plan.marks import (
     MARK_ANNOTATIONS,
     MARK_LABELS,
     OWNER,
+    PLACE,
     SCHEMA,
     SCHEMA_VERSION,
     SOURCES,
@@ -31,6 +32,7 @@ from syncd.plan.marks import (
     managed_text,
     mapping_text,
     number,
+    place_text,
     proof,
     read_mark,
     sources_text,
@@ -88,7 +90,9 @@ def desired_secret(
     sources = sources_text(content.sources, instance.sources)
     if sources is not None:
         annotations[SOURCES] = sources
-    if instance.key is not None and key.target not in instance.plain_targets:
+    if key.target in instance.plain_targets:
+        annotations[PLACE] = place_text(key)
+    elif instance.key is not None:
         annotations[OWNER] = proof(instance.key, instance.name, key, annotations)
     return DesiredSecret(key, content.type, data, labels, annotations, immutable)
 

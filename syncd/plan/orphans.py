@@ -12,7 +12,7 @@ from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure, SourceVer
 from syncd.plan.differences import resigned
 from syncd.plan.guards import lets_go
 from syncd.plan.instance import Instance, Rules
-from syncd.plan.marks import SUSPEND, Mark, mapping_text
+from syncd.plan.marks import MAPPING, SUSPEND, Mark, mapping_text, place_text
 from syncd.plan.ownership import Verdict, judge
 from syncd.plan.removal import removable, remove
 
@@ -36,9 +36,10 @@ class Moved:
 def owned_entry(live: LiveSecret, instance: Instance) -> Entry | None:
     """Read from the mark of a Secret in a plain target what an inventory would say of it; None where it is not ours.
 
-    The folder itself is the list of what is owned there, so every entry counts as this configuration's own.
+    The folder itself is the list of what is owned there, so every entry counts as this configuration's own. A copy is
+    none of it; a mark that does not say where it was made may be one, and is kept.
     """
-    verdict = judge(live, instance, mapping="")
+    verdict = judge(live, instance, mapping=live.annotations.get(MAPPING, ""))
     if verdict.mark is None:
         return None
     tenant, _, mapping = verdict.mark.mapping.partition("/")
@@ -96,7 +97,7 @@ def plan_orphan(
     mark = verdict.mark
     if kept is None and mark is not None:
         change = remove(live, mark, merge=mark.merge, reason="mapping-gone")
-    elif verdict.outdated and removable(live, verdict, instance) and instance.configuration in entry.configurations:
+    elif _to_be_signed(entry, live, verdict, instance):
         message = f"{entry.key}: its mapping is gone; its mark is signed anew under the present name and key"
         change = Change(entry.key, Action.UPDATE, "mark-outdated", message=message, live=live)
         change = replace(change, desired=resigned(live, instance))
@@ -131,6 +132,11 @@ def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
         return verdict.reason, f"it is ours no more: it {verdict.holder}; {left}"
     if not removable(live, verdict, instance):
         return _unremovable(live, verdict)
+    if not _made_here(live, verdict.mark, instance):
+        return (
+            "not-proven",
+            f"{gone}, and its mark does not say for which Secret it was made. Delete it by hand if nobody needs it",
+        )
     if entry.key.namespace in rules.protected_namespaces:
         return "protected-namespace", f"nothing is removed in namespace {entry.key.namespace}"
     if others:
@@ -139,6 +145,11 @@ def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
         return "keep", f"{gone}; its mark says keep. Delete the Secret by hand if nobody needs it"
     if verdict.mark.merge and live.immutable:
         return "immutable", "the object is shared (merge) and immutable: our keys cannot leave it"
+    return _not_yet(gone, rules=rules, confirmed=confirmed, moved=moved)
+
+
+def _not_yet(gone: str, *, rules: Rules, confirmed: bool, moved: Moved | None) -> tuple[str, str] | None:
+    """Say what is missing before it may go; None where nothing is."""
     if not rules.prune:
         what = "this one once that stands" if moved else "the Secret"
         return "not-pruned", f"{gone}; `syncd apply --prune` removes {what}"
@@ -147,6 +158,18 @@ def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
     if moved is not None and moved.awaited:
         return MOVED, f"{gone}; this one goes once {_some(moved.awaited)} stands"
     return None
+
+
+def _to_be_signed(entry: Entry, live: LiveSecret, verdict: Verdict, instance: Instance) -> bool:
+    """Tell whether the mark of what stays is signed anew, and so known without names and keys of before."""
+    mark = verdict.mark
+    known = mark is not None and removable(live, verdict, instance) and _made_here(live, mark, instance)
+    return known and verdict.outdated and instance.configuration in entry.configurations
+
+
+def _made_here(live: LiveSecret, mark: Mark, instance: Instance) -> bool:
+    """Tell whether a mark was made for this very Secret: by its proof, or in a plain target by its word."""
+    return live.key.target not in instance.plain_targets or mark.place == place_text(live.key)
 
 
 def _whereto(moved: Moved) -> str:
