@@ -128,8 +128,8 @@ def _kept(  # noqa: PLR0911 — a return for each reason to keep, first match
     gone = f"mapping {entry.mapping} {_whereto(moved) if moved else 'is gone'}"
     others = entry.others(instance.configuration)
     if verdict.mark is None:
-        left = "left alone" if others else "left alone, forgotten with the next write"
-        return verdict.reason, f"it is ours no more: it {verdict.holder}; {left}"
+        forgotten = "" if others else "; forgotten with the next write"
+        return verdict.reason, f"it is ours no more: it {verdict.holder}{forgotten}"
     if not removable(live, verdict, instance):
         return _unremovable(live, verdict)
     if not _made_here(live, verdict.mark, instance):
@@ -186,15 +186,15 @@ def _others_want(entry: Entry, others: Sequence[str], *, instance: Instance, lea
     if instance.configuration not in entry.configurations:
         return "other-configuration", f"written by {names}, which may still want it and alone removes it"
     gone = f"mapping {entry.mapping} is gone here, and {names} names it too"
-    return (LEFT, f"{gone}: left to that one") if leaves else ("other-configuration", f"{gone}, so it stays")
+    return (LEFT, f"{gone}: left to that one") if leaves else ("other-configuration", gone)
 
 
 def _unremovable(live: LiveSecret, verdict: Verdict) -> tuple[str, str]:
     if live.annotations.get(SUSPEND) == "true":
         return "suspended", f"its annotation {SUSPEND} says to leave it alone"
     if verdict.also:
-        return "two-writers", f"also claimed by {verdict.also}; left alone"
-    return "not-proven", "its mapping is gone; without the instance's key its mark is not proven, so it is kept"
+        return "two-writers", f"also claimed by {verdict.also}"
+    return "not-proven", "its mapping is gone; without the instance's key its mark is not proven"
 
 
 def _sources(mark: Mark | None) -> tuple[SourceVersion, ...]:

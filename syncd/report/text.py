@@ -39,7 +39,7 @@ _UNTOUCHED: Final = {
     Action.CONFLICT: "left as it is",
     Action.UNREADABLE: "kept as it is",
     Action.SUSPENDED: "left alone while it is suspended",
-    Action.ORPHAN: "kept; no mapping asks for it any more",
+    Action.ORPHAN: "left as it is",
 }
 
 

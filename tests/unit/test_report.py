@@ -95,7 +95,7 @@ Note: no key at hand
 
 o payments/orphan  orphan  (not-pruned)
     mapping x is gone
-    kept; no mapping asks for it any more
+    left as it is
 
 = payments/paused  suspended  (suspended)
     left alone while it is suspended
