@@ -7,26 +7,28 @@ What a pass is told comes in as arguments; what differs between the verbs is whi
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from syncd.build import build
-from syncd.defect import described
+from syncd.defect import REASON, kept_for
 from syncd.fetch.gateway import Gateway
-from syncd.fetch.sources import Sources, found_refs
+from syncd.fetch.sources import Sources
 from syncd.model.inventory import Entry, Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
-from syncd.model.reference import Answer, Failure, FailureClass, Found, Listing, Outcome, Query, RemoteRef, Wanted
+from syncd.model.reference import FailureClass, RemoteRef, Wanted
 from syncd.model.secret import Built, Live, LiveSecret, Refusal
 from syncd.plan.finds import kept_whole, lost_sources
 from syncd.plan.guards import TenantStore, emptied, guard, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import needs_read
 from syncd.plan.marks import Mark, read_mark
-from syncd.plan.orphans import owned_entry
+from syncd.plan.orphans import MappingName, owned_entry
 from syncd.plan.planner import make_plan
 from syncd.plan.removal import enough, gone_sources, removal_candidates
 from syncd.target.seam import Owned, TargetReader
+from syncd.told import Tells, Told, start_reading, tell
+
+_UNANSWERED = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,17 @@ class Standing:
     instance: Instance
     rules: Rules
     mappings_per_store: Mapping[TenantStore, int]
+    wants: Mapping[MappingName, Collection[SecretKey]] = field(default_factory=dict)
+    """Which Secrets each mapping names."""
 
     @classmethod
     def of(cls, mappings: Iterable[SecretMapping], *, instance: Instance, rules: Rules) -> "Standing":
         """Count what the guards' shares are shares of: all mappings of the configuration."""
-        return cls(instance, rules, mappings_per_store(mappings))
+        every = tuple(mappings)
+        wants: defaultdict[MappingName, set[SecretKey]] = defaultdict(set)
+        for mapping in every:
+            wants[mapping.tenant, mapping.id].add(mapping.key)
+        return cls(instance, rules, mappings_per_store(every), dict(wants))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,59 +71,8 @@ class Seen:
     """Stores that answer ABSENT for too much to be believed."""
     unread: frozenset[str] = frozenset()
     """Stores that were not read in full since the start."""
-
-
-class Tells(Protocol):
-    """What `see` needs of a reading: `Sources`, or a plain `Reading` where nothing makes a query."""
-
-    def found(self, queries: Iterable[Query]) -> Mapping[Query, Found]:
-        """Wait for what queries find."""
-
-    def outcomes(self, refs: Iterable[RemoteRef]) -> Mapping[RemoteRef, Outcome]:
-        """Wait for objects, those that were found among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the stores said to some mappings."""
-
-    found: Mapping[Query, Found]
-    outcomes: Mapping[RemoteRef, Outcome]
-
-    def knows(self, mapping: SecretMapping) -> bool:
-        """Tell whether it has finds, and each of them was answered in full."""
-        queries = mapping.queries()
-        return bool(queries) and all(isinstance(self.found[query], Listing) for query in queries)
-
-    def found_by(self, mapping: SecretMapping) -> frozenset[RemoteRef]:
-        """Give what its queries found."""
-        return frozenset(found_refs(self.found[query] for query in mapping.queries()))
-
-    def classes(self) -> dict[Wanted, FailureClass | None]:
-        """Give the class of each answer."""
-        classes: dict[Wanted, FailureClass | None] = {}
-        classes.update((query, _class(answer)) for query, answer in self.found.items())
-        classes.update((ref, _class(outcome)) for ref, outcome in self.outcomes.items())
-        return classes
-
-
-def _class(answer: Answer) -> FailureClass | None:
-    return answer.cls if isinstance(answer, Failure) else None
-
-
-def start_reading(mappings: Collection[SecretMapping], gateway: Gateway) -> Sources:
-    """Start reading everything that these mappings want; returns at once."""
-    return Sources(gateway, refs_of(mappings), queries_of(mappings))
-
-
-def queries_of(mappings: Iterable[SecretMapping]) -> tuple[Query, ...]:
-    """Give the distinct queries that these mappings make, in their order."""
-    return tuple(dict.fromkeys(query for mapping in mappings for query in mapping.queries()))
-
-
-def refs_of(mappings: Iterable[SecretMapping]) -> tuple[RemoteRef, ...]:
-    """Give the distinct objects that these mappings name, in their order."""
-    return tuple(dict.fromkeys(selection.ref for mapping in mappings for selection in mapping.selections()))
+    calls_again: Mapping[str, int] = field(default_factory=dict)
+    """Wire requests to each store beyond the first reading's: of the second look, and of what was seen anew."""
 
 
 def objection(
@@ -150,26 +107,44 @@ def see(
     time in seconds since the epoch, which certificates are held against; without it none is valid yet.
     """
     live = look(readers, [*look_at, *(entry.key for entry in orphans)])
-    told = _told(mappings, reading)
-    wanted = tuple(
-        (mapping, kept_whole(mapping, _built(mapping, told, now), _mark(live.get(mapping.key)))) for mapping in mappings
-    )
+    return seen_of(mappings, tell(mappings, reading), live, orphans=orphans, now=now)
+
+
+def seen_of(
+    mappings: Sequence[SecretMapping],
+    told: Told,
+    live: Mapping[SecretKey, Live],
+    *,
+    orphans: Sequence[Entry] = (),
+    now: float = 0.0,
+) -> Seen:
+    """Build what the mappings want of what their stores said, for what stands there."""
+    wanted = _wanted(mappings, told, live, now)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
     answered = ((mapping, built) for mapping, built in wanted if told.knows(mapping))
     found = {mapping.key: told.found_by(mapping) | lost_sources(built) for mapping, built in answered}
     lost = {ref: FailureClass.ABSENT for _, built in wanted for ref in lost_sources(built)}
-    classes = told.classes() | lost
-    return Seen(wanted, live, known, classes, found, suspect=suspect_stores(classes))
+    classes = told.classes(mappings) | lost
+    unread = frozenset(one.store for one in unanswered(classes))
+    return Seen(wanted, live, known, classes, found, suspect=suspect_stores(classes), unread=unread)
 
 
-def _told(mappings: Collection[SecretMapping], reading: Tells) -> Told:
-    found = reading.found(queries_of(mappings))
-    return Told(found, reading.outcomes(dict.fromkeys((*refs_of(mappings), *found_refs(found.values())))))
+def _wanted(
+    mappings: Iterable[SecretMapping], told: Told, live: Mapping[SecretKey, Live], now: float
+) -> tuple[tuple[SecretMapping, Built], ...]:
+    return tuple(
+        (mapping, kept_whole(mapping, _built(mapping, told, now), _mark(live.get(mapping.key)))) for mapping in mappings
+    )
 
 
 def _mark(live: Live | None) -> Mark | None:
     """Read the mark of what stands there, whoever wrote it: the planner judges whose it is before it acts on it."""
     return read_mark(live.annotations) if isinstance(live, LiveSecret) else None
+
+
+def unanswered(classes: Mapping[Wanted, FailureClass | None]) -> frozenset[Wanted]:
+    """Name the sources of which their stores said nothing, neither a value nor what is wrong with them."""
+    return frozenset(one for one, cls in classes.items() if cls in _UNANSWERED)
 
 
 def look(readers: Mapping[str, TargetReader], keys: Iterable[SecretKey]) -> dict[SecretKey, Live]:
@@ -227,6 +202,7 @@ def plan(seen: Seen, standing: Standing, *, inventory: Inventory | None, target:
         orphans=seen.orphans,
         confirmed_absent=seen.confirmed_absent,
         confirmed_gone=seen.confirmed_gone,
+        wants=standing.wants,
         target=target,
     )
     return held_back(made, seen, standing, inventory=inventory, now=now)
@@ -259,17 +235,56 @@ def second_look(seen: Seen, gateway: Gateway, *, now: float = 0.0) -> Seen:
     """Read the sources of what would be removed once more: a single not-found answer is no proof.
 
     The caller waits between the looks. What answers otherwise this time is simply not removed in this run; both looks
-    must miss the same source.
+    must miss the same source, and a store that is absent for too much by now is not believed.
     """
     again = in_doubt(seen)
     first = {mapping.key: built for mapping, built in seen.wanted}
-    told = _told(again, start_reading(again, gateway))
-    anew = (
-        (mapping, kept_whole(mapping, _built(mapping, told, now), _mark(seen.live.get(mapping.key))))
-        for mapping in again
+    reading = start_reading(again, gateway)
+    told = tell(again, reading)
+    gone = gone_sources(_wanted(again, told, seen.live, now))
+    classes = {**seen.classes, **told.classes(again)}
+    return replace(
+        seen,
+        classes=classes,
+        confirmed_absent=frozenset(key for key, refs in gone.items() if enough(first[key], refs)),
+        suspect=suspect_stores(classes),
+        unread=frozenset(one.store for one in unanswered(seen.classes) & unanswered(classes)),
+        calls_again=_with_calls(seen, reading),
     )
-    gone = gone_sources(anew)
-    return replace(seen, confirmed_absent=frozenset(key for key, refs in gone.items() if enough(first[key], refs)))
+
+
+def look_again(
+    seen: Seen,
+    keys: Collection[SecretKey],
+    gateway: Gateway,
+    readers: Mapping[str, TargetReader],
+    *,
+    now: float = 0.0,
+) -> Seen:
+    """See some of the Secrets anew, from their stores on: a person has thought it over, or another run came between.
+
+    The rest stays as it was seen. What the new look finds absent was looked at twice only if it was absent before.
+    """
+    part = [mapping for mapping, _ in seen.wanted if mapping.key in keys]
+    reading = start_reading(part, gateway)
+    anew = see(part, reading, readers, look_at=[mapping.key for mapping in part], now=now)
+    built = {mapping.key: built for mapping, built in anew.wanted}
+    classes = {**seen.classes, **anew.classes}
+    return replace(
+        seen,
+        wanted=tuple((mapping, built.get(mapping.key, before)) for mapping, before in seen.wanted),
+        live={**seen.live, **anew.live},
+        classes=classes,
+        found={**seen.found, **anew.found},
+        suspect=suspect_stores(classes),
+        calls_again=_with_calls(seen, reading),
+    )
+
+
+def _with_calls(seen: Seen, reading: Sources) -> dict[str, int]:
+    """Add up what looking again has cost so far."""
+    calls = {store: cost.calls for store, cost in reading.costs().items()}
+    return {store: seen.calls_again.get(store, 0) + calls.get(store, 0) for store in {**seen.calls_again, **calls}}
 
 
 def _built(mapping: SecretMapping, told: Told, now: float) -> Built:
@@ -277,5 +292,5 @@ def _built(mapping: SecretMapping, told: Told, now: float) -> Built:
     try:
         return build(mapping, told.outcomes, told.found, now=now)
     except Exception as error:  # noqa: BLE001 — its text may carry values
-        message = f"{mapping.key}: a defect in syncd: {described(error)}; the Secret is kept, please report it"
-        return Refusal(FailureClass.CONFIG, "defect", message)
+        message = kept_for(error, what=str(mapping.key), origin=str(mapping.origin))
+        return Refusal(FailureClass.CONFIG, REASON, message)

@@ -80,8 +80,8 @@ class SecretMapping:
 
     def stores(self) -> frozenset[str]:
         """Name the stores that it reads; empty for one of literals alone."""
-        wanted = (*(selection.ref for selection in self.selections()), *self.queries())
-        return frozenset(one.store for one in wanted)
+        read = {selection.ref.store for selection in self.selections()}
+        return frozenset(read | {query.store for query in self.queries()})
 
     def leases(self) -> tuple[Lease, ...]:
         """Give what it has issued for itself, in the order of the file."""

@@ -69,6 +69,22 @@ def test_deletions_replacements_and_key_removals_count_and_nothing_else_does() -
     assert _outcomes(*harmless, _change(3, Action.UPDATE), _change(4), _change(5, Action.REPLACE)) == "....hh"
 
 
+@pytest.mark.parametrize(
+    ("change", "flags"),
+    [
+        (_change(1), "--prune --allow-deletes 2"),
+        (_change(1, Action.UPDATE), "--prune --allow-deletes 2"),
+        (replace(_change(1, Action.UPDATE), reason="source-changed"), "--allow-deletes 2"),
+        (replace(_change(1, Action.REPLACE), reason="type-changed"), "--allow-replace --allow-deletes 2"),
+    ],
+    ids=["delete", "let go", "key removed", "replace"],
+)
+def test_the_way_out_names_all_that_the_change_needs(change: Change, flags: str) -> None:
+    plan = guard(Plan((_change(0), change)), rules=Rules(), removals=(), mappings_per_store={}, suspect=(), now=NOW)
+
+    assert f"`syncd apply {flags}` lets" in plan.changes[1].message
+
+
 def test_a_replacement_that_is_held_already_uses_nothing_up() -> None:
     assert _outcomes(replace(_change(0, Action.REPLACE), outcome="held"), _change(1)) == "h."
 
@@ -112,7 +128,8 @@ def test_what_is_held_says_the_numbers_and_the_flag() -> None:
 
     assert plan.changes[1].message == (
         "payments/db-01: held, store vault of tenant a has 1 removal(s) in this hour and the limit is 1 "
-        "(5 % of 30 mapping(s), at most 10); `syncd apply --allow-deletes 2` lets this run's 2 removal(s) through once"
+        "(5 % of 30 mapping(s), at most 10); `syncd apply --prune --allow-deletes 2` lets "
+        "this run's 2 removal(s) through once"
     )
 
 
@@ -224,7 +241,7 @@ def test_mappings_are_counted_for_each_store_they_name() -> None:
 
 
 def _owned(configuration: str = ME.configuration) -> Inventory:
-    return Inventory({SECRET: Entry(SECRET, "", "payments/db", "keep", configuration)})
+    return Inventory({SECRET: Entry(SECRET, "", "payments/db", "keep", frozenset({configuration}))})
 
 
 def test_an_emptied_configuration_is_refused() -> None:

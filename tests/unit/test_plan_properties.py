@@ -104,7 +104,7 @@ def _planned(
     wanted: SecretMapping, built: Built, live: LiveSecret, instance: Instance, rules: Rules, left: LiveSecret
 ) -> tuple[Change, ...]:
     key = SecretKey("default", "payments", "left")
-    entry = Entry(key, "", "payments/left", "delete", instance.configuration)
+    entry = Entry(key, "", "payments/left", "delete", frozenset({instance.configuration}))
     return make_plan(
         [(wanted, built)],
         {SECRET: live},
