@@ -306,7 +306,7 @@ def instance_renamed() -> Site:
 def test_a_run_that_dies_anywhere_is_mended_by_the_next(
     begin: Callable[[], Site], verb: str, record_property: Callable[[str, object], None]
 ) -> None:
-    """I-CRASH, I6."""
+    """I-CRASH, J8."""
 
     def run(site: Site, crash: tuple[int, When] | None = None) -> Calls:
         if verb == "resign":
