@@ -7,7 +7,7 @@ from syncd.fetch.gateway import PATIENCE, Gateway
 from syncd.fetch.reading import Reading
 from syncd.fetch.seam import Call
 from syncd.model.mapping import SecretKey
-from syncd.model.reference import Fetched, Outcome, RemoteRef
+from syncd.model.reference import Fetched, Found, Outcome, Query, RemoteRef
 from syncd.model.report import StoreCost
 from syncd.model.secret import DesiredSecret, Live, LiveSecret, WriteFailure, WriteOutcome, Written
 from syncd.node import Problem
@@ -41,6 +41,10 @@ class _HeardReading(Reading):
         told = self._reading.outcomes(refs, quiet=quiet)
         self._hear(told)
         return told
+
+    def found(self, queries: Iterable[Query], *, quiet: float | None = None) -> dict[Query, Found]:
+        """Wait as it does; nothing is asked for in the machine."""
+        return self._reading.found(queries, quiet=quiet)
 
     def costs(self) -> Mapping[str, StoreCost]:
         """Count as it does."""
