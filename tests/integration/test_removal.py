@@ -75,7 +75,7 @@ def test_wiped_stores_remove_nothing_however_often_it_is_pruned(world: World) ->
         done = world.run(*PRUNE, expect=1)
         for store in ("vault", "small"):
             assert f"store {store} answers absent for so many of its sources that it is not believed" in done.stdout
-        assert "`syncd apply --allow-deletes 53`" in done.stdout
+        assert "`syncd apply --prune --allow-deletes 53`" in done.stdout
     assert standing(world, range(53)) == 53
 
 
@@ -89,7 +89,7 @@ def test_removals_beyond_the_hours_limit_are_held_with_numbers_and_the_flag(worl
         world.openbao.remove(world.mount, f"app/s{number}")
     held = world.run(*PRUNE, expect=1).stdout
     assert "has 1 removal(s) in this hour and the limit is 1 (5 % of 12 mapping(s), at most 10)" in held
-    assert "`syncd apply --allow-deletes 3`" in held
+    assert "`syncd apply --prune --allow-deletes 3`" in held
     assert standing(world, numbers) == 11
     # The second run finds the first one's removal in the inventory.
     world.run(*PRUNE, expect=1)
