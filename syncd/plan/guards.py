@@ -16,6 +16,7 @@ from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Action, Change, Plan
 from syncd.model.reference import FailureClass, Wanted
 from syncd.plan.instance import HOUR, Instance, Rules
+from syncd.plan.marks import MAPPING
 
 W = TypeVar("W", bound=Wanted)
 TenantStore = tuple[str, str]
@@ -61,7 +62,9 @@ def removes(change: Change) -> bool:
 
 def lets_go(change: Change) -> bool:
     """Tell whether the Secret is no longer ours once this change is done: it goes, or our keys and marks leave it."""
-    released = change.action is Action.UPDATE and removes(change) and change.reason in ("source-absent", "mapping-gone")
+    released = (
+        change.action is Action.UPDATE and change.desired is not None and MAPPING not in change.desired.annotations
+    )
     return change.action is Action.DELETE or released
 
 

@@ -8,13 +8,15 @@ from syncd.model.inventory import Entry, Inventory, Removal
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges, Plan
 from syncd.model.reference import FailureClass, RemoteRef
-from syncd.model.secret import SourceVersion
+from syncd.model.secret import DesiredSecret, SourceVersion
 from syncd.model.selection import Literally
 from syncd.plan.guards import emptied, guard, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Rules
 from tests.unit.plan_makers import ME, SECRET, mapping
 
 NOW = 1_000_000.0
+BARE = DesiredSecret(SecretKey("default", "payments", "db-01"), "Opaque", {}, {}, {})
+"""Without a mark: what is ours has left it."""
 
 
 def _change(
@@ -73,7 +75,7 @@ def test_deletions_replacements_and_key_removals_count_and_nothing_else_does() -
     ("change", "flags"),
     [
         (_change(1), "--prune --allow-deletes 2"),
-        (_change(1, Action.UPDATE), "--prune --allow-deletes 2"),
+        (replace(_change(1, Action.UPDATE), desired=BARE), "--prune --allow-deletes 2"),
         (replace(_change(1, Action.UPDATE), reason="source-changed"), "--allow-deletes 2"),
         (replace(_change(1, Action.REPLACE), reason="type-changed"), "--allow-replace --allow-deletes 2"),
     ],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from syncd.fetch.gateway import PATIENCE, Gateway
+from syncd.fetch.gateway import FIND_PATIENCE, PATIENCE, Gateway
 from syncd.fetch.reading import Reading
 from syncd.fetch.seam import Call
 from syncd.model.mapping import SecretKey
@@ -29,6 +29,10 @@ class WiredGateway(Gateway):
         """Read as ever, and let what is told be heard."""
         return _HeardReading(super().read(refs, patience=patience), self.hear)
 
+    def find(self, queries: Iterable[Query], *, patience: float = FIND_PATIENCE) -> Reading:
+        """Find as ever, and let what is told be heard."""
+        return _HeardReading(super().find(queries, patience=patience), self.hear)
+
 
 class _HeardReading(Reading):
     """A reading that is heard when it tells something."""
@@ -43,8 +47,10 @@ class _HeardReading(Reading):
         return told
 
     def found(self, queries: Iterable[Query], *, quiet: float | None = None) -> dict[Query, Found]:
-        """Wait as it does; nothing is asked for in the machine."""
-        return self._reading.found(queries, quiet=quiet)
+        """Wait as it does, and tell that a pass is about to decide: one that wants nothing asks no more than this."""
+        found = self._reading.found(queries, quiet=quiet)
+        self._hear({})
+        return found
 
     def costs(self) -> Mapping[str, StoreCost]:
         """Count as it does."""
