@@ -10,7 +10,7 @@ from syncd.model.plan import Action, Change, KeyChanges, Plan
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import DesiredSecret, SourceVersion
 from syncd.model.selection import Literally
-from syncd.plan.guards import emptied, guard, mappings_per_store, suspect_stores, taken_over
+from syncd.plan.guards import emptied, guard, lets_go, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Rules
 from tests.unit.plan_makers import ME, SECRET, mapping
 
@@ -85,6 +85,13 @@ def test_the_way_out_names_all_that_the_change_needs(change: Change, flags: str)
     plan = guard(Plan((_change(0), change)), rules=Rules(), removals=(), mappings_per_store={}, suspect=(), now=NOW)
 
     assert f"`syncd apply {flags}` lets" in plan.changes[1].message
+
+
+def test_keys_that_leave_as_a_find_shrank_let_no_secret_go() -> None:
+    ours = replace(BARE, annotations={"syncd.dev/mapping": "payments/db"})
+
+    assert not lets_go(replace(_change(1, Action.UPDATE), desired=ours))
+    assert lets_go(replace(_change(1, Action.UPDATE), desired=BARE))
 
 
 def test_a_replacement_that_is_held_already_uses_nothing_up() -> None:
