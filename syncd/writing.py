@@ -26,11 +26,11 @@ from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, Plan
 from syncd.model.secret import Built, DesiredSecret, Live, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
+from syncd.plan.decision import plan_one
 from syncd.plan.differences import overtaken
 from syncd.plan.guards import kinds, lets_go
 from syncd.plan.inventory import after_removals, before_writes, leaves
 from syncd.plan.orphans import judged_by
-from syncd.plan.planner import plan_one
 from syncd.reconcile import Seen, Standing, held_back, look
 from syncd.target.seam import HomeFailure, Permit, Target
 from syncd.workers import run_each

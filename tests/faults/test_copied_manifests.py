@@ -10,10 +10,10 @@ from syncd.model.inventory import Entry
 from syncd.model.mapping import SecretKey
 from syncd.model.plan import Action
 from syncd.model.secret import LiveSecret
+from syncd.plan.decision import plan_one
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.orphans import owned_entry, plan_orphan
 from syncd.plan.ownership import judge
-from syncd.plan.planner import plan_one
 from tests.unit.command_line import Desk
 from tests.unit.plan_makers import PLAIN, SECRET, content, decide, mapping, refusal, written
 

@@ -8,9 +8,10 @@ from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure, SourceVersion
+from syncd.plan.decision import plan_one
 from syncd.plan.instance import Rules
 from syncd.plan.orphans import owned_entry
-from syncd.plan.planner import make_plan, plan_one
+from syncd.plan.planner import make_plan
 from tests.unit.plan_makers import (
     KEYLESS,
     ME,

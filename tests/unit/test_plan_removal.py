@@ -10,9 +10,10 @@ from syncd.model.mapping import SecretKey
 from syncd.model.plan import Action, Change
 from syncd.model.reference import FailureClass
 from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure
+from syncd.plan.decision import plan_one
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.orphans import owned_entry, plan_orphan
-from syncd.plan.planner import make_plan, plan_one
+from syncd.plan.planner import make_plan
 from syncd.plan.removal import removal_candidates
 from syncd.report import render_diff
 from tests.unit.plan_makers import (
