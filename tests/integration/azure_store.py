@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def provider_for(
     secret_file: Path | None = None,
     timeouts: Timeouts | None = None,
     ca_file: Path | None = None,
+    clock: Callable[[], float] | None = None,
     **options: object,
 ) -> AzureProvider:
     """Make a provider as the configuration would: checked options, no plaintext anywhere."""
@@ -56,7 +58,7 @@ def provider_for(
     tree = {"vaultUrl": vault.vault_url, "authority": vault.authority, "auth": auth, **options}
     checked = msgspec.convert(tree, AzureOptions)
     tls = Tls(ca_file=ca_file or Path(vault.ca_file))
-    settings = StoreSettings("kv", Path(vault.ca_file).parent, timeouts or Timeouts(), tls)
+    settings = StoreSettings("kv", Path(vault.ca_file).parent, timeouts or Timeouts(), tls, clock=clock)
     assert list(SPEC.check(checked, settings)) == []
     made = SPEC.create(checked, settings)
     assert isinstance(made, AzureProvider)

@@ -164,12 +164,16 @@ class KeyVault:
         """Accept this client secret and no other; `client_secret` of this object keeps the old one."""
         self._login(client_secret=client_secret)
 
+    def accept_certificate(self, pem: str) -> None:
+        """Accept assertions that the key of this certificate signed, and of no other until `reset`."""
+        self._login(certificate=pem)
+
     def accept_federated_key(self, public_key_pem: str) -> None:
         """Accept federated tokens signed with this RSA key for the audience `api://AzureADTokenExchange`."""
         self._login(federated_key=public_key_pem)
 
     def _login(self, **changes: object) -> None:
-        unchanged = dict.fromkeys(("lifetime", "refresh_in", "client_secret", "federated_key"))
+        unchanged = dict.fromkeys(("lifetime", "refresh_in", "client_secret", "federated_key", "certificate"))
         self._orders("login", {**unchanged, **changes})
 
     def challenge(self, *, resource: str | None = None, authority: str | None = None) -> None:

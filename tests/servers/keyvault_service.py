@@ -183,6 +183,7 @@ class Service:
         refresh_in: int | None,
         client_secret: str | None,
         federated_key: str | None,
+        certificate: str | None,
     ) -> None:
         """Change what the token endpoint issues or accepts; None leaves it as it is."""
         if lifetime is not None:
@@ -191,6 +192,9 @@ class Service:
             self.entra.client_secret = client_secret
         if federated_key is not None:
             self.entra.register_federated_key(federated_key.encode())
+        if certificate is not None:
+            self.entra.certificates.clear()
+            self.entra.register_certificate(certificate.encode())
 
     def challenge(self, *, resource: str | None, authority: str | None) -> None:
         """Let the 401 point somewhere else; None points home."""
@@ -208,7 +212,8 @@ class Service:
         self.throttle(times=0, retry_after="")
         self.challenge(resource=None, authority=None)
         self.entra.federated_keys.clear()
-        self.login(lifetime=3599, refresh_in=None, client_secret=self._first_secret, federated_key=None)
+        first = {"client_secret": self._first_secret, "certificate": self.certificate_file.read_text()}
+        self.login(lifetime=3599, refresh_in=None, federated_key=None, **first)
 
     def describe(self) -> dict[str, str]:
         """Return what another process needs to use this server."""

@@ -19,6 +19,8 @@ VERSION = "0123456789abcdef0123456789abcdef"
 SETTINGS = StoreSettings("kv", Path("/etc/syncd"))
 SECRET = {"tenantId": "t.example", "clientId": "c", "secret": {"file": "s"}}
 
+CERTIFICATE = {"tenantId": "t.example", "clientId": "c", "file": "c.pem"}
+
 
 def _options(**changes: object) -> AzureOptions:
     return msgspec.convert({"vaultUrl": VAULT, "auth": {"managedIdentity": {}}, **changes}, AzureOptions)
@@ -32,6 +34,9 @@ def _problems(**changes: object) -> list[tuple[tuple[str | int, ...], str]]:
     "auth",
     [
         {"clientSecret": SECRET},
+        {"clientCertificate": CERTIFICATE},
+        {"clientCertificate": {**CERTIFICATE, "password": {"env": "P"}}},
+        {"azureCli": {}},
         {"managedIdentity": {}},
         {"managedIdentity": {"clientId": "c"}},
         {"workloadIdentity": {}},
@@ -49,21 +54,20 @@ def test_none_or_two_methods_are_a_problem(auth: dict[str, object]) -> None:
     assert ("auth",) in [path for path, _ in _problems(auth=auth)]
 
 
-@pytest.mark.parametrize("method", ["clientCertificate", "azureCli"])
-def test_a_known_method_is_refused_by_name(method: str) -> None:
-    assert _problems(auth={method: {"file": "x"}}) == [(("auth", method), "not supported yet")]
-
-
 def test_a_credential_is_one_reference() -> None:
     found = _problems(auth={"clientSecret": {**SECRET, "secret": {}}})
     assert [path for path, _ in found] == [("auth", "clientSecret", "secret")]
+    found = _problems(auth={"clientCertificate": {**CERTIFICATE, "password": {"file": "p", "env": "P"}}})
+    assert [path for path, _ in found] == [("auth", "clientCertificate", "password")]
     with pytest.raises(msgspec.ValidationError):
         _options(auth={"clientSecret": {**SECRET, "secret": "plain text"}})
+    with pytest.raises(msgspec.ValidationError):
+        _options(auth={"clientCertificate": {**CERTIFICATE, "password": "plain text"}})
 
 
 @pytest.mark.parametrize("tenant", ["", "a/b", "t\n"])
 def test_a_tenant_id_that_is_none(tenant: str) -> None:
-    for method, fields in (("clientSecret", SECRET), ("workloadIdentity", {})):
+    for method, fields in (("clientSecret", SECRET), ("clientCertificate", CERTIFICATE), ("workloadIdentity", {})):
         found = _problems(auth={method: {**fields, "tenantId": tenant}})
         assert [path for path, _ in found] == [("auth", method, "tenantId")]
 

@@ -149,10 +149,6 @@ def refusals() -> Iterator[tuple[str, str]]:
     for field in ("namespaces: [a]", "namespaceSelector: {}", "movedFrom: a/b", "restart: []", "keepVersions: 3",
                   "refresh: once", "refresh: onChange", "immutable: versioned"):  # fmt: skip
         yield field.split(":")[0], f"secrets: [{{name: a, namespace: n, {field}, data: {{k: {{literal: v}}}}}}]"
-    yield "webIdentity", "stores: {a: {type: aws, region: eu-west-1, auth: {webIdentity: {}}}}"
-    yield "assumeRole", "stores: {a: {type: aws, region: eu-west-1, auth: {default: {}, assumeRole: [{roleArn: r}]}}}"
-    for login in ("clientCertificate", "azureCli"):
-        yield login, f"stores: {{k: {{type: azure, vaultUrl: 'https://k', auth: {{{login}: {{}}}}}}}}"
 
 
 @pytest.mark.parametrize(("name", "piece"), list(refusals()))

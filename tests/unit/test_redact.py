@@ -20,7 +20,7 @@ CANARY = b"canary-5f1c"
 VALUE = SecretValue(CANARY)
 ROOT = Path(__file__).parents[2]
 REVEALED = {
-    "providers/syncd_providers/azure/credential.py": 1,
+    "providers/syncd_providers/azure/methods.py": 1,
     "providers/syncd_providers/vault/azure_identity.py": 1,
     "providers/syncd_providers/vault/client.py": 3,
     "providers/syncd_providers/vault/login.py": 1,

@@ -1,8 +1,8 @@
 """Azure Key Vault: secrets by name and version, one at a time, since the service has no batch.
 
 `options` says how a store is configured, `reference` what a key names, `answers`, `listing` and `refusals` what each
-answer means (pure), `client` puts them together. `transport` and `credential` import the Azure SDK, so they are
-imported themselves only when a store of this type is first read.
+answer means (pure), `client` puts them together. `session` and what it imports (`credential`, `methods`, `cli`,
+`transport`) import the Azure SDK, so they are imported themselves only when a store of this type is first read.
 """
 
 from syncd.fetch.seam import ProviderSpec

@@ -1,4 +1,4 @@
-"""What a failed login means: a pure function from what was seen on the wire to a failure."""
+"""What a failed login means: from what was seen on the wire to a failure. Pure."""
 
 from dataclasses import dataclass
 
@@ -24,12 +24,25 @@ class Who:
 
     method: str
     """As in the file: `clientSecret`."""
-    client_id: str
+    client_id: str = ""
     """Empty where the configuration names none."""
+    tenant_id: str = ""
+    """Likewise."""
 
     def __str__(self) -> str:
-        """Give the method and, where known, the client id."""
-        return f"login {self.method} of client {self.client_id}" if self.client_id else f"login {self.method}"
+        """Give the method and, where known, the client and the tenant."""
+        client = f" of client {self.client_id}" if self.client_id else ""
+        tenant = f" in tenant {self.tenant_id}" if self.tenant_id else ""
+        return f"login {self.method}{client}{tenant}"
+
+
+class LoginFailed(Exception):  # noqa: N818 — carries an outcome out through the SDK's pipeline
+    """There is no token. Holds the failure; its text is the reason code."""
+
+    def __init__(self, failure: Failure) -> None:
+        """Keep the failure."""
+        super().__init__(failure.reason)
+        self.failure = failure
 
 
 def failed(who: Who, address: str, answer: Answer | None, error: TransportError | None, now: float) -> Failure:

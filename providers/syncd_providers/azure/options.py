@@ -32,6 +32,16 @@ class ClientSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     secret: Credential
 
 
+class ClientCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    """An application's certificate with its RSA key, as PEM or PKCS#12."""
+
+    tenant_id: Text
+    client_id: Text
+    file: Text
+    password: Credential | None = None
+    """Of the key, where it has one."""
+
+
 class ManagedIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
     """The identity of the machine or app that syncd runs on; `clientId` picks a user-assigned one."""
 
@@ -46,6 +56,10 @@ class WorkloadIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     token_file: Text | None = None
 
 
+class AzureCli(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
+    """Whoever is logged in with `az` on this machine: for a person at a terminal."""
+
+
 class Default(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
     """The SDK's own chain with all that it reads from the environment."""
 
@@ -54,24 +68,23 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Exactly one login method."""
 
     client_secret: ClientSecret | None = None
+    client_certificate: ClientCertificate | None = None
     managed_identity: ManagedIdentity | None = None
     workload_identity: WorkloadIdentity | None = None
+    azure_cli: AzureCli | None = None
     default: Default | None = None
-    client_certificate: object = None
-    """Known, so that it can be refused by name."""
-    azure_cli: object = None
-    """Known, so that it can be refused by name."""
 
 
-Method = ClientSecret | ManagedIdentity | WorkloadIdentity | Default
+Method = ClientSecret | ClientCertificate | ManagedIdentity | WorkloadIdentity | AzureCli | Default
 
 _METHODS: Final = {
     "clientSecret": "client_secret",
+    "clientCertificate": "client_certificate",
     "managedIdentity": "managed_identity",
     "workloadIdentity": "workload_identity",
+    "azureCli": "azure_cli",
     "default": "default",
 }
-_NOT_YET: Final = {"clientCertificate": "client_certificate", "azureCli": "azure_cli"}
 
 
 class AzureOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
@@ -126,20 +139,22 @@ def check(options: AzureOptions, _settings: StoreSettings) -> Iterable[Problem]:
     if secret is not None:
         yield from secret.secret.check("auth", "clientSecret", "secret")
         yield from _tenant(("auth", "clientSecret", "tenantId"), secret.tenant_id)
+    certificate = options.auth.client_certificate
+    if certificate is not None:
+        yield from _tenant(("auth", "clientCertificate", "tenantId"), certificate.tenant_id)
+        if certificate.password is not None:
+            yield from certificate.password.check("auth", "clientCertificate", "password")
     workload = options.auth.workload_identity
     if workload is not None and workload.tenant_id is not None:
         yield from _tenant(("auth", "workloadIdentity", "tenantId"), workload.tenant_id)
 
 
 def _one_method(auth: Auth) -> Iterable[Problem]:
-    refused = [name for name, attribute in _NOT_YET.items() if getattr(auth, attribute) is not None]
-    for name in refused:
-        yield Problem(("auth", name), "not supported yet", f"use one of {', '.join(_METHODS)}")
     given = [name for name, attribute in _METHODS.items() if getattr(auth, attribute) is not None]
-    if len(given) + len(refused) > 1:
-        message = f"several login methods are given: {', '.join(given + refused)}"
+    if len(given) > 1:
+        message = f"several login methods are given: {', '.join(given)}"
         yield Problem(("auth",), message, "keep exactly one; nothing falls from one method to another")
-    elif not given and not refused:
+    elif not given:
         yield Problem(("auth",), "no login method is given", f"write one of {', '.join(_METHODS)}")
 
 

@@ -18,7 +18,9 @@ from syncd.fetch.seam import Call, CallAborted
 from syncd.model.reference import Failure, FailureClass, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings, Tls
 from syncd_providers.azure import answers, listing
-from syncd_providers.azure.credential import Login, LoginFailed, identity_endpoints, maker
+from syncd_providers.azure.credential import Login
+from syncd_providers.azure.login import LoginFailed
+from syncd_providers.azure.methods import identity_endpoints, way_of
 from syncd_providers.azure.options import AzureOptions, Default, ManagedIdentity, origin
 from syncd_providers.azure.transport import AzureTransport, Exchange, exchange
 
@@ -82,8 +84,7 @@ class Session:
             transport.close()
 
     def _new_login(self) -> Login:
-        who, make = maker(self._options, self._settings.base, self._wire)
-        return Login(who, make, self._now)
+        return Login(way_of(self._options, self._settings.base, self._wire), self._now)
 
     def _get(self, path: str) -> Answer:
         # Streamed, so that the SDK hands the body on as it came instead of decoding it by its announced type.
