@@ -7,6 +7,7 @@ What a pass is told comes in as arguments; what differs between the verbs is whi
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Protocol
 
 from syncd.build import build
@@ -14,14 +15,17 @@ from syncd.defect import described
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.sources import Sources, found_refs
 from syncd.model.inventory import Entry, Inventory
+from syncd.model.lease import Fresh, Kept
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.reference import Answer, Failure, FailureClass, Found, Listing, Outcome, Query, RemoteRef, Wanted
 from syncd.model.secret import Built, Live, LiveSecret, Refusal
+from syncd.model.selection import Lease
 from syncd.plan.finds import kept_whole, lost_sources
 from syncd.plan.guards import TenantStore, emptied, guard, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import needs_read
+from syncd.plan.leases import Holdings
 from syncd.plan.marks import Mark, read_mark
 from syncd.plan.orphans import owned_entry
 from syncd.plan.planner import make_plan
@@ -41,6 +45,34 @@ class Standing:
     def of(cls, mappings: Iterable[SecretMapping], *, instance: Instance, rules: Rules) -> "Standing":
         """Count what the guards' shares are shares of: all mappings of the configuration."""
         return cls(instance, rules, mappings_per_store(mappings))
+
+    def holdings(self, now: float) -> Holdings:
+        """Judge what live Secrets hold of short-lived secrets, without asking a store."""
+        return Holdings(self.instance, now, self.rules.formerly, ahead=self.rules.issue)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the stores said to some mappings."""
+
+    found: Mapping[Query, Found] = field(default_factory=dict)
+    outcomes: Mapping[RemoteRef, Outcome] = field(default_factory=dict)
+
+    def knows(self, mapping: SecretMapping) -> bool:
+        """Tell whether it has finds, and each of them was answered in full."""
+        queries = mapping.queries()
+        return bool(queries) and all(isinstance(self.found[query], Listing) for query in queries)
+
+    def found_by(self, mapping: SecretMapping) -> frozenset[RemoteRef]:
+        """Give what its queries found."""
+        return frozenset(found_refs(self.found[query] for query in mapping.queries()))
+
+    def classes(self) -> dict[Wanted, FailureClass | None]:
+        """Give the class of each answer."""
+        classes: dict[Wanted, FailureClass | None] = {}
+        classes.update((query, _class(answer)) for query, answer in self.found.items())
+        classes.update((ref, _class(outcome)) for ref, outcome in self.outcomes.items())
+        return classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +95,9 @@ class Seen:
     """Stores that answer ABSENT for too much to be believed."""
     unread: frozenset[str] = frozenset()
     """Stores that were not read in full since the start."""
+    told: Told = field(default_factory=Told, repr=False)
+    holdings: Holdings | None = None
+    """By what the live Secrets' short-lived secrets were judged."""
 
 
 class Tells(Protocol):
@@ -73,30 +108,6 @@ class Tells(Protocol):
 
     def outcomes(self, refs: Iterable[RemoteRef]) -> Mapping[RemoteRef, Outcome]:
         """Wait for objects, those that were found among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the stores said to some mappings."""
-
-    found: Mapping[Query, Found]
-    outcomes: Mapping[RemoteRef, Outcome]
-
-    def knows(self, mapping: SecretMapping) -> bool:
-        """Tell whether it has finds, and each of them was answered in full."""
-        queries = mapping.queries()
-        return bool(queries) and all(isinstance(self.found[query], Listing) for query in queries)
-
-    def found_by(self, mapping: SecretMapping) -> frozenset[RemoteRef]:
-        """Give what its queries found."""
-        return frozenset(found_refs(self.found[query] for query in mapping.queries()))
-
-    def classes(self) -> dict[Wanted, FailureClass | None]:
-        """Give the class of each answer."""
-        classes: dict[Wanted, FailureClass | None] = {}
-        classes.update((query, _class(answer)) for query, answer in self.found.items())
-        classes.update((ref, _class(outcome)) for ref, outcome in self.outcomes.items())
-        return classes
 
 
 def _class(answer: Answer) -> FailureClass | None:
@@ -143,23 +154,40 @@ def see(
     look_at: Collection[SecretKey],
     orphans: Sequence[Entry] = (),
     now: float = 0.0,
+    holdings: Holdings | None = None,
 ) -> Seen:
     """Look at the live Secrets while the stores are read, then build what the mappings want.
 
     `look_at` are the Secrets to read; what is missing in it counts as not there (see `make_plan`). `now` is wall-clock
-    time in seconds since the epoch, which certificates are held against; without it none is valid yet.
+    time in seconds since the epoch, which certificates are held against; without it none is valid yet. `holdings`
+    judges which short-lived secrets the live Secrets still hold; without it each has to be issued.
     """
     live = look(readers, [*look_at, *(entry.key for entry in orphans)])
     told = _told(mappings, reading)
-    wanted = tuple(
-        (mapping, kept_whole(mapping, _built(mapping, told, now), _mark(live.get(mapping.key)))) for mapping in mappings
-    )
+    wanted = tuple((mapping, _built(mapping, told, live.get(mapping.key), now, holdings)) for mapping in mappings)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
     answered = ((mapping, built) for mapping, built in wanted if told.knows(mapping))
     found = {mapping.key: told.found_by(mapping) | lost_sources(built) for mapping, built in answered}
     lost = {ref: FailureClass.ABSENT for _, built in wanted for ref in lost_sources(built)}
     classes = told.classes() | lost
-    return Seen(wanted, live, known, classes, found, suspect=suspect_stores(classes))
+    suspect = suspect_stores(classes)
+    return Seen(wanted, live, known, classes, found, suspect=suspect, told=told, holdings=holdings)
+
+
+def seen_anew(seen: Seen, live: Mapping[SecretKey, Live], *, now: float, holdings: Holdings) -> Seen:
+    """Judge by other `holdings` what the live Secrets hold, these being written meanwhile; no store is asked again."""
+    wanted = tuple(
+        (mapping, _built(mapping, seen.told, live.get(mapping.key), now, holdings) if mapping.leases() else built)
+        for mapping, built in seen.wanted
+    )
+    return replace(seen, wanted=wanted, live=live, holdings=holdings)
+
+
+def with_issued(
+    mapping: SecretMapping, seen: Seen, live: LiveSecret | None, issued: Mapping[Lease, Fresh], *, now: float
+) -> Built:
+    """Build one Secret with what was just issued for it, from what the stores said before."""
+    return _built(mapping, seen.told, live, now, seen.holdings, issued)
 
 
 def _told(mappings: Collection[SecretMapping], reading: Tells) -> Told:
@@ -264,18 +292,24 @@ def second_look(seen: Seen, gateway: Gateway, *, now: float = 0.0) -> Seen:
     again = in_doubt(seen)
     first = {mapping.key: built for mapping, built in seen.wanted}
     told = _told(again, start_reading(again, gateway))
-    anew = (
-        (mapping, kept_whole(mapping, _built(mapping, told, now), _mark(seen.live.get(mapping.key))))
-        for mapping in again
-    )
+    anew = ((mapping, _built(mapping, told, seen.live.get(mapping.key), now, seen.holdings)) for mapping in again)
     gone = gone_sources(anew)
     return replace(seen, confirmed_absent=frozenset(key for key, refs in gone.items() if enough(first[key], refs)))
 
 
-def _built(mapping: SecretMapping, told: Told, now: float) -> Built:
+def _built(
+    mapping: SecretMapping,
+    told: Told,
+    live: Live | None,
+    now: float,
+    holdings: Holdings | None,
+    issued: Mapping[Lease, Fresh] = MappingProxyType({}),
+) -> Built:
     """Build one Secret; a defect that a mapping brings up keeps that Secret as it is, and no other."""
     try:
-        return build(mapping, told.outcomes, told.found, now=now)
+        kept: Mapping[Lease, Kept] = {} if holdings is None else holdings.of(mapping, live)
+        built = build(mapping, told.outcomes, told.found, leased={**kept, **issued}, now=now)
+        return kept_whole(mapping, built, _mark(live))
     except Exception as error:  # noqa: BLE001 — its text may carry values
         message = f"{mapping.key}: a defect in syncd: {described(error)}; the Secret is kept, please report it"
         return Refusal(FailureClass.CONFIG, "defect", message)

@@ -11,8 +11,10 @@ from syncd.daemon.absences import Absences
 from syncd.daemon.admission import Admission
 from syncd.daemon.latest import Latest
 from syncd.daemon.metrics import Metrics
+from syncd.daemon.renewals import Renewals
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.sources import Sources
+from syncd.leases import Leasing
 from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretMapping
@@ -51,12 +53,23 @@ class Passes:
         stopped: threading.Event,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        renewals: Renewals,
     ) -> None:
         """Start with nothing read.
 
         `clock` is monotonic, `wall` seconds since the epoch; no write starts once `stopped` is set.
         """
         self._work, self._metrics, self._stopped, self._wall = work, metrics, stopped, wall
+        self._leasing = Leasing(
+            work.gateway,
+            work.targets,
+            work.standing,
+            UntilStopped(stopped),
+            renewals.memory,
+            wall=wall,
+            observe=renewals.observe,
+            workers=work.workers,
+        )
         self._absences = Absences(clock)
         self._latest = Latest(work.mappings)
         self._admission = Admission()
@@ -66,10 +79,14 @@ class Passes:
         work, instance = self._work, self._work.standing.instance
         inventory = work.inventory()
         look_at = worth_reading(members, inventory, instance=instance)
-        seen = self._latest.judged(see(members, reading, work.targets, look_at=look_at, now=self._wall()))
+        now = self._wall()
+        holdings = work.standing.holdings(now)
+        seen = self._latest.judged(see(members, reading, work.targets, look_at=look_at, now=now, holdings=holdings))
+        seen = self._leasing.tended(seen)
         seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted))
         written = self._written(self._admission.judged(self._plan(seen, inventory)), seen)
         self._admission.written(written.changes)
+        self._leasing.tidied(seen, written.changes)
         for ref, cls in seen.classes.items():
             if cls is not None:
                 self._metrics.failed(ref.store, cls.value)
@@ -90,5 +107,6 @@ class Passes:
 
     def _written(self, made: Plan, seen: Seen) -> Plan:
         work = self._work
-        writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger, workers=work.workers)
+        permit = UntilStopped(self._stopped)
+        writer = Writer(work.targets, work.standing, permit, work.ledger, workers=work.workers, leasing=self._leasing)
         return writer.carry_out(made, seen, now=self._wall())

@@ -20,7 +20,7 @@ from syncd.model.reference import (
 )
 from syncd.model.report import StoreCost
 
-W = TypeVar("W", RemoteRef, Query)
+W = TypeVar("W", bound=Wanted)
 
 
 class ShareKeeper(Protocol):
@@ -79,6 +79,11 @@ class Reading:
     def found(self, queries: Iterable[Query]) -> dict[Query, Found]:
         """Wait for what queries find, as `outcomes` does for references."""
         return {query: answer for query, answer in self._answers(queries) if isinstance(answer, Listing | Failure)}
+
+    def answer(self, wanted: Wanted) -> Answer:
+        """Wait for one answer of any kind, as `outcomes` does for references."""
+        ((_, answer),) = self._answers((wanted,))
+        return answer
 
     def costs(self) -> Mapping[str, StoreCost]:
         """Count, for each store, the wire requests so far, the distinct references wanted, and the failures."""

@@ -79,9 +79,9 @@ class SecretMapping:
         return tuple(entry.query for entry in self.data_from if isinstance(entry, Finding))
 
     def stores(self) -> frozenset[str]:
-        """Name the stores that it reads; empty for one of literals alone."""
-        wanted = (*(selection.ref for selection in self.selections()), *self.queries())
-        return frozenset(one.store for one in wanted)
+        """Name the stores that it has something of; empty for one of literals alone."""
+        read = {selection.ref.store for selection in self.selections()}
+        return frozenset(read | {each.store for each in self.queries()} | {each.store for each in self.leases()})
 
     def leases(self) -> tuple[Lease, ...]:
         """Give what it has issued for itself, in the order of the file."""

@@ -24,6 +24,8 @@ def needs_read(mapping: SecretMapping, inventory: Inventory | None, *, instance:
     """
     if mapping.suspend:
         return False
+    if mapping.leases():
+        return True  # what it still holds is not issued once more
     return inventory is None or mapping.key in inventory.entries or mapping.key.target in instance.plain_targets
 
 
@@ -85,9 +87,12 @@ def _entry(change: Change, known: Entry | None, instance: Instance, *, take_over
     if not written and change.action is Action.CONFLICT:
         return None
     holder = change.desired if written else change.live
-    if holder is None:
+    if written and change.unissued is not None:
+        policy: Policy = change.unissued.when_mapping_gone
+    elif holder is None:
         return None
-    policy: Policy = "delete" if holder.annotations.get(WHEN_MAPPING_GONE) == "delete" else "keep"
+    else:
+        policy = "delete" if holder.annotations.get(WHEN_MAPPING_GONE) == "delete" else "keep"
     configuration = instance.configuration if written or take_over or known is None else known.configuration
     return Entry(change.key, change.tenant, change.mapping, policy, configuration)
 
