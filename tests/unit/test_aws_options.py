@@ -24,6 +24,8 @@ def _places(*, plaintext: bool = False, **fields: object) -> list[Place]:
     [
         {"default": {}},
         {"profile": "team"},
+        {"webIdentity": {}},
+        {"webIdentity": {"roleArn": "arn:aws:iam::123456789012:role/a", "tokenFile": "t", "sessionName": "me@x"}},
         {"static": STATIC},
         {"static": {"accessKeyId": {"env": "ID"}, "secretAccessKey": {"env": "KEY"}, "sessionToken": {"file": "t"}}},
     ],
@@ -32,20 +34,75 @@ def test_each_login_method_alone_is_accepted(auth: dict[str, object]) -> None:
     assert _places(auth=auth) == []
 
 
-@pytest.mark.parametrize("auth", [{}, {"default": {}, "profile": "team"}, {"static": STATIC, "default": {}}])
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {},
+        {"default": {}, "profile": "team"},
+        {"static": STATIC, "default": {}},
+        {"webIdentity": {}, "default": {}},
+    ],
+)
 def test_no_method_and_two_methods_are_a_problem(auth: dict[str, object]) -> None:
     assert _places(auth=auth) == [("auth",)]
 
 
+ROLE = "arn:aws:iam::123456789012:role/syncd"
+
+
+@pytest.mark.parametrize("method", [{"default": {}}, {"profile": "team"}, {"static": STATIC}, {"webIdentity": {}}])
+def test_every_method_takes_roles_after_it(method: dict[str, object]) -> None:
+    full = {"roleArn": ROLE, "externalId": "ext/1", "sessionName": "syncd", "tags": {"team": "payments", "cost": 12}}
+    assert _places(auth={**method, "assumeRole": [full, {"roleArn": "arn:aws-cn:iam::123456789012:role/a/b/c"}]}) == []
+
+
 @pytest.mark.parametrize(
-    ("auth", "place"),
+    ("login", "place"),
     [
-        ({"webIdentity": {"roleArn": "arn:aws:iam::1:role/x"}}, ("auth", "webIdentity")),
-        ({"default": {}, "assumeRole": [{"roleArn": "arn:aws:iam::1:role/x"}]}, ("auth", "assumeRole")),
+        ({"roleArn": "syncd"}, ("roleArn",)),
+        ({"roleArn": "arn:aws:iam::123456789012:user/syncd"}, ("roleArn",)),
+        ({"roleArn": f"{ROLE}\n"}, ("roleArn",)),
+        ({"tokenFile": " "}, ("tokenFile",)),
+        ({"sessionName": "a"}, ("sessionName",)),
+        ({"sessionName": "with space"}, ("sessionName",)),
+        ({"sessionName": "x" * 65}, ("sessionName",)),
     ],
 )
-def test_what_is_not_supported_says_so(auth: dict[str, object], place: Place) -> None:
-    assert _places(auth=auth) == [place]
+def test_mistakes_of_a_web_identity_have_their_place(login: dict[str, object], place: Place) -> None:
+    assert _places(auth={"webIdentity": login}) == [("auth", "webIdentity", *place)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        ({"roleArn": "arn:aws:iam::1:role/x"}, ("roleArn",)),
+        ({"roleArn": "arn:aws:iam::123456789012:role/" + "x" * 65}, ("roleArn",)),
+        ({"externalId": "x"}, ("externalId",)),
+        ({"externalId": "with space"}, ("externalId",)),
+        ({"externalId": "x" * 1225}, ("externalId",)),
+        ({"sessionName": "a/b"}, ("sessionName",)),
+        ({"tags": {f"t{n}": "v" for n in range(51)}}, ("tags",)),
+        ({"tags": {"": "v"}}, ("tags", "")),
+        ({"tags": {"x" * 129: "v"}}, ("tags", "x" * 129)),
+        ({"tags": {"aws:x": "v"}}, ("tags", "aws:x")),
+        ({"tags": {"a?": "v"}}, ("tags", "a?")),
+        ({"tags": {"team": "a", "Team": "b"}}, ("tags", "Team")),
+        ({"tags": {"team": "v" * 257}}, ("tags", "team")),
+        ({"tags": {"team": "a\nb"}}, ("tags", "team")),
+    ],
+)
+def test_mistakes_of_a_role_have_their_place(wrong: dict[str, object], place: Place) -> None:
+    chain = [{"roleArn": ROLE}, {"roleArn": ROLE, **wrong}]
+    assert _places(auth={"default": {}, "assumeRole": chain}) == [("auth", "assumeRole", 1, *place)]
+
+
+@pytest.mark.parametrize("count", [0, 6])
+def test_a_chain_has_one_to_five_roles(count: int) -> None:
+    assert _places(auth={"default": {}, "assumeRole": [{"roleArn": ROLE}] * count}) == [("auth", "assumeRole")]
+
+
+def test_roles_alone_are_no_login() -> None:
+    assert _places(auth={"assumeRole": [{"roleArn": ROLE}]}) == [("auth",)]
 
 
 @pytest.mark.parametrize("field", ["accessKeyId", "secretAccessKey", "sessionToken"])

@@ -183,6 +183,21 @@ _LOGIN: Final = Verdict(
     "store",
     stale_credential=True,
 )
+_NO_LOGIN: Final = Verdict(
+    _C.CONFIG,
+    "login-invalid",
+    "STS does not take this login as it is written; correct role, session name, external id and tags in `auth`",
+    "store",
+    transient=False,
+)
+_ISSUER: Final = Verdict(
+    _C.UNAVAILABLE, "issuer-unreachable", "STS cannot reach the issuer of the token; try again later", "store"
+)
+_STS_OTHERS: Final = {
+    **dict.fromkeys(("ValidationError", "PackedPolicyTooLarge", "MalformedPolicyDocument"), _NO_LOGIN),
+    "IDPCommunicationError": _ISSUER,
+}
+"""https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html, Errors."""
 _NO_REF: Final = RemoteRef("", "")
 _CLOCK_SUSPECTS: Final = (_SIGNATURE, _EXPIRED)
 _NO_BATCH: Final = frozenset({"UnknownOperationException", "UnknownOperation", "InvalidAction"})
@@ -246,4 +261,5 @@ def login_failure(refused: Refused, store: str) -> Failure:
         return failure(_CLOCK, _NO_REF, store)
     if verdict in (_DENIED, _EXPIRED, _UNKNOWN_CLIENT, _SIGNATURE) or refused.code in _STS_DENIALS:
         return failure(_LOGIN, _NO_REF, store)
-    return failure(_SERVER if refused.status >= 500 else _OTHER, _NO_REF, store, refused)
+    other = _STS_OTHERS.get(refused.code, _SERVER if refused.status >= 500 else _OTHER)
+    return replace(failure(other, _NO_REF, store, refused), scope="store")

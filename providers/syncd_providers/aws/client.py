@@ -1,18 +1,16 @@
-"""The one module that meets boto3 and botocore: a session for each store, its requests sent through our transport.
+"""Secrets Manager and STS as one store asks them: by clients of botocore whose requests go through our transport.
 
 botocore signs, spells and parses; `before-send` is its public event for whoever sends in its stead. So each request,
 logins at STS included, is spent against the store's budget, ends in time, is capped in size and takes no proxy or
-certificate from the environment. Its exceptions and log lines carry values and bodies: none leaves this module.
+certificate from the environment. Its exceptions carry values and bodies: none leaves this module, which with `session`
+is the only one that meets the SDK.
 """
 
-import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from importlib import metadata
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from syncd.fetch.credential import Credential, CredentialUnreadable, plain_or_credential
 from syncd.fetch.http import Transport, TransportError
@@ -21,9 +19,14 @@ from syncd.model.reference import Failure, FailureClass
 from syncd.model.store import StoreSettings
 from syncd.node import text
 from syncd_providers.aws.answers import Operation, Refused, login_failure
-from syncd_providers.aws.options import AwsOptions, Static
+from syncd_providers.aws.auth import Static
+from syncd_providers.aws.options import AwsOptions
+from syncd_providers.aws.roles import Keys, Roles, StsOperation, Told, hops_of
+from syncd_providers.aws.session import Base, Body, make_client, open_session
 
-_METHODS: Final[Mapping[Operation, str]] = {
+_METHODS: Final[Mapping[Operation | StsOperation, str]] = {
+    "AssumeRole": "assume_role",
+    "AssumeRoleWithWebIdentity": "assume_role_with_web_identity",
     "GetSecretValue": "get_secret_value",
     "BatchGetSecretValue": "batch_get_secret_value",
     "DescribeSecret": "describe_secret",
@@ -38,6 +41,14 @@ _MEMBERS: Final[Mapping[Operation, tuple[str, ...]]] = {
 """Of which an answer has one at least."""
 _AMBIENT: Final = ("env", "ec2-credentials-file", "boto-config", "container-role", "iam-role")
 """The parts of the SDK's chain that are no profile's own, in its words."""
+
+
+class _Opened(NamedTuple):
+    """A client of Secrets Manager."""
+
+    client: Any
+    keys: Keys | None
+    """Of the last role, whose end is the client's; None where the method's own credentials serve, which it renews."""
 
 
 class SecretsManager:
@@ -57,8 +68,11 @@ class SecretsManager:
             proxy=settings.proxy,
             clock=settings.clock or time.monotonic,
         )
+        self._clock = settings.clock or time.monotonic
+        hops = hops_of(options.auth, settings)
+        self._roles = Roles(hops, self._store, self._clock) if hops else None
         self._opening = threading.Lock()
-        self._client: Any = None
+        self._opened: _Opened | None = None
         self._current = threading.local()
 
     def ask(
@@ -68,10 +82,10 @@ class SecretsManager:
         self._current.call = call
         self._current.answered = False
         try:
-            client = self._opened(call)
-            if isinstance(client, Failure):
-                return client
-            content: Mapping[str, object] = getattr(client, _METHODS[operation])(**parameters)
+            opened = self._ready(call)
+            if isinstance(opened, Failure):
+                return opened
+            content: Mapping[str, object] = getattr(opened.client, _METHODS[operation])(**parameters)
         except CallAborted:
             raise
         except CredentialUnreadable as error:
@@ -87,48 +101,58 @@ class SecretsManager:
 
     def drop(self) -> None:
         """Forget session and credentials; the next request reads the files anew."""
-        self._client = None
+        self._opened = None
+        if self._roles is not None:
+            self._roles.drop()
 
     def close(self) -> None:
         """Close idle connections."""
-        self._client = None
+        self.drop()
         self._transport.close()
 
-    def _opened(self, call: Call) -> Any:  # noqa: ANN401 — botocore makes its clients at run time
-        client = self._client
-        if client is not None:
-            return client
+    def _ready(self, call: Call) -> _Opened | Failure:
+        """Give a client whose credentials are good; one thread logs in, and who can do without does not wait."""
+        opened = self._opened
+        if opened is not None and (opened.keys is None or self._clock() < opened.keys.due):
+            return opened
+        alive = opened is not None and opened.keys is not None and self._clock() < opened.keys.ends
         # Sessions are not thread-safe, and a slow login is not to be waited for by everybody in turn.
-        if not self._opening.acquire(timeout=call.remaining()):
+        if not self._opening.acquire(timeout=0 if alive else call.remaining()):
+            if opened is not None and alive:
+                return opened
             return Failure(
                 FailureClass.UNAVAILABLE, "login-timeout", f"{self._store}: the login takes too long; try again later"
             )
         try:
-            client = self._client
-            if client is None:
-                client = self._open()
-                _silence()
-                if not isinstance(client, Failure):
-                    self._client = client
-            return client
+            opened = self._opened
+            if opened is not None and (opened.keys is None or self._clock() < opened.keys.due):
+                return opened
+            fresh = self._open()
+            if not isinstance(fresh, Failure):
+                self._opened = fresh
+            return fresh
         finally:
             self._opening.release()
 
-    def _open(self) -> Any:  # noqa: ANN401 — as above
-        import boto3  # noqa: PLC0415 — 40 MiB that a process without AWS stores does without
-        import botocore.session  # noqa: PLC0415 — as above
-        from botocore.config import Config  # noqa: PLC0415 — as above
+    def _open(self) -> _Opened | Failure:
+        address = text(self._options.endpoint) if self._options.endpoint is not None else None
+        if self._roles is None:
+            base = self._base()
+            return base if isinstance(base, Failure) else _Opened(self._made(base, "secretsmanager", address), None)
+        keys = self._roles.granted(self._assume)
+        if isinstance(keys, Failure):
+            return keys
+        base = Base(self._session(None, alone=True), keys.arguments())
+        return _Opened(self._made(base, "secretsmanager", address), keys)
 
+    def _base(self) -> Base | Failure:
+        """Give what the store's own method logs in with."""
         auth = self._options.auth
         keys = self._static_keys(auth.static) if auth.static else {}
         if any(not value.isascii() or not value.isprintable() or " " in value for value in keys.values()):
             return self._denied("credential-unreadable", "the access key holds characters that none has")
         profile = text(auth.profile) if auth.profile is not None else None
-        variables = _isolated(botocore.session.Session.SESSION_VARIABLES) if auth.static else None
-        session = botocore.session.Session(session_vars=variables, profile=profile)
-        session.register("before-send", self._send)
-        if self._options.sts_endpoint is not None:
-            _redirect_sts(session, text(self._options.sts_endpoint))
+        session = self._session(profile, alone=auth.static is not None)
         if profile is not None:
             chain = session.get_component("credential_provider")
             for method in _AMBIENT:
@@ -136,19 +160,38 @@ class SecretsManager:
         if auth.static is None and session.get_credentials() is None:
             where = f"profile {profile!r}" if profile is not None else "the SDK's chain"
             return self._denied("no-credentials", f"{where} holds no credentials; check the `auth` of this store")
-        timeouts = self._settings.timeouts
-        config = Config(
-            retries={"total_max_attempts": 1, "mode": "standard"},
-            connect_timeout=timeouts.connect,
-            read_timeout=timeouts.read,
-            parameter_validation=False,
-            ignore_configured_endpoint_urls=True,
-            user_agent_extra=_user_agent(),
-        )
-        address = text(self._options.endpoint) if self._options.endpoint is not None else None
-        return boto3.Session(botocore_session=session).client(
-            "secretsmanager", region_name=text(self._options.region), endpoint_url=address, config=config, **keys
-        )
+        return Base(session, keys)
+
+    def _session(self, profile: str | None, *, alone: bool) -> Any:  # noqa: ANN401 — a botocore session
+        sts = text(self._options.sts_endpoint) if self._options.sts_endpoint is not None else None
+        return open_session(profile, self._send, sts, alone=alone)
+
+    def _made(self, base: Base, service: str, address: str | None) -> Any:  # noqa: ANN401 — a botocore client
+        return make_client(base, service, text(self._options.region), address, self._settings.timeouts)
+
+    def _assume(
+        self, operation: StsOperation, parameters: Mapping[str, object], signer: Keys | None
+    ) -> Told | Refused | Failure:
+        """Ask STS for a role: by a token, with the keys of the role before, or as the store's own method logs in."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415 — as in session.py
+
+        if operation == "AssumeRole" and signer is None:
+            base = self._base()
+        else:
+            base = Base(self._session(None, alone=True), signer.arguments() if signer is not None else {})
+        if isinstance(base, Failure):
+            return base
+        address = text(self._options.sts_endpoint) if self._options.sts_endpoint is not None else None
+        client = self._made(base, "sts", address)
+        try:
+            content: Mapping[str, object] = getattr(client, _METHODS[operation])(**parameters)
+        except ClientError as error:
+            if error.operation_name != operation:
+                raise
+            return self._refused(error.response)
+        except TransportError as error:
+            return error.failure(f"STS ({client.meta.endpoint_url})")
+        return Told(content, self._told_at(content))
 
     def _static_keys(self, static: Static) -> dict[str, str]:
         sources: dict[str, str | int | bool | Credential | None] = {
@@ -160,7 +203,7 @@ class SecretsManager:
         return {name: plain_or_credential(source, base) for name, source in sources.items() if source is not None}
 
     def _send(self, request: Any, **_event: object) -> Any:  # noqa: ANN401 — an AWSPreparedRequest; an AWSResponse
-        from botocore.awsrequest import AWSResponse  # noqa: PLC0415 — as in _open
+        from botocore.awsrequest import AWSResponse  # noqa: PLC0415 — as in session.py
 
         call: Call = self._current.call
         call.spend()
@@ -173,11 +216,11 @@ class SecretsManager:
             request.method, request.url, headers=headers, body=body, remaining=call.remaining()
         )
         self._current.answered = True
-        return AWSResponse(request.url, answer.status, answer.headers, _Body(answer.body))
+        return AWSResponse(request.url, answer.status, answer.headers, Body(answer.body))
 
     def _translated(self, operation: Operation, error: Exception) -> Refused | Failure:
-        from botocore import exceptions  # noqa: PLC0415 — as in _open
-        from botocore.parsers import ResponseParserError  # noqa: PLC0415 — as in _open
+        from botocore import exceptions  # noqa: PLC0415 — as in session.py
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415 — as in session.py
 
         if isinstance(error, exceptions.ClientError):
             refused = self._refused(error.response)
@@ -219,6 +262,11 @@ class SecretsManager:
         status = int(meta.get("HTTPStatusCode", 0))
         return Refused(str(response.get("Error", {}).get("Code", "")), status, skew, retry_after)
 
+    def _told_at(self, content: Mapping[str, Any]) -> float:
+        """Give the service's time, which the end of keys is to be seen by; ours where it does not tell."""
+        date = _moment(content.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
+        return self._wall() if date is None else date
+
     def _unreadable(self) -> Failure:
         message = f"{self._store} answered with a body that cannot be used; is something in between?"
         return Failure(FailureClass.MALFORMED, "answer-unreadable", message)
@@ -227,63 +275,9 @@ class SecretsManager:
         return Failure(FailureClass.DENIED, reason, f"{self._store}: {what}", scope="store", transient=False)
 
 
-class _Body:
-    """What botocore reads a body from."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def stream(self) -> tuple[bytes, ...]:
-        return (self._content,)
-
-
-def _isolated(variables: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-    """Cut botocore's settings off environment and files: their defaults alone stay."""
-    kept = {name: (None, None, default, convert) for name, (_, _, default, convert) in variables.items()}
-    for name in ("config_file", "credentials_file"):
-        kept[name] = (None, None, os.devnull, None)
-    return kept
-
-
-def _redirect_sts(session: Any, address: str) -> None:  # noqa: ANN401 — a botocore session
-    """Let the session's own logins go to this STS; it makes those clients itself and takes no address for them."""
-    create = session.create_client
-
-    def create_client(service_name: str, *positional: object, **named: object) -> object:
-        if service_name == "sts":
-            named["endpoint_url"] = address
-        return create(service_name, *positional, **named)
-
-    session.create_client = create_client
-
-
 def _moment(header: str) -> float | None:
     """Read an HTTP date, as seconds since the epoch."""
     try:
         return parsedate_to_datetime(header).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _user_agent() -> str:
-    try:
-        return f"syncd/{metadata.version('syncd')}"
-    except metadata.PackageNotFoundError:
-        return "syncd"
-
-
-def _nothing(_record: logging.LogRecord) -> bool:
-    return False
-
-
-def _silence() -> None:
-    """Keep the SDK's log lines in: at DEBUG they hold values and tokens, in warnings foreign text.
-
-    A filter, since a level can be lowered again by whoever switches debugging on.
-    """
-    loggers = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("botocore", "boto3")]
-    for name in ("botocore", "boto3", *loggers):
-        logger = logging.getLogger(name)
-        logger.addFilter(_nothing)
-        logger.setLevel(logging.WARNING)
-    logging.getLogger("urllib3").setLevel(logging.WARNING)
