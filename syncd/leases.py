@@ -36,6 +36,7 @@ from syncd.plan.leases import (
     end_of,
     fingerprint,
     is_believed,
+    is_cut_short,
     is_renewable,
     renewed,
 )
@@ -141,8 +142,9 @@ class Leasing:
                 if not is_renewable(record):
                     over.append(record.of)
                 elif not self._memory.is_postponed(live.key, record.of):
-                    after = self._renew(live.key, record) or record
-                    if after is record and not self._memory.is_postponed(live.key, record.of):
+                    after = self._renew(live.key, record)
+                    put_off = after is record and self._memory.is_postponed(live.key, record.of)
+                    if (after is record and not put_off) or is_cut_short(after):
                         over.append(record.of)
             records.append(after)
         if tuple(records) != book.leases:
@@ -152,8 +154,8 @@ class Leasing:
     def _is_due(self, key: SecretKey, record: Record) -> bool:
         return self._memory.is_due(key, record.of, record.since, due_at(record, key) - self._wall())
 
-    def _renew(self, key: SecretKey, record: Record) -> Record | None:
-        """Renew one; None where it is to be replaced, or where the renewal was put off."""
+    def _renew(self, key: SecretKey, record: Record) -> Record:
+        """Renew one; the same where that failed: it is put off then, or the lease is to be replaced."""
         store, at = self._store(record.store), self._wall()
         answer = self._gateway.lease(Renewal(store, record.lease, record.owner))
         if isinstance(answer, Grant):
@@ -163,7 +165,7 @@ class Leasing:
         self._observe(LeaseEvent("not-renewed", store, key, message))
         if isinstance(answer, Failure) and answer.cls in _SAYS_NOTHING and end_of(record) > at:
             self._memory.postpone(key, record.of, max(_LEAST_PAUSE, (end_of(record) - at) / 4))
-        return None
+        return record
 
     def _noted(self, live: LiveSecret, book: Book) -> LiveSecret:
         """Write the new times on the Secret; where that fails they are told by the next renewal."""

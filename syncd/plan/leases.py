@@ -65,12 +65,15 @@ def is_renewable(record: Record) -> bool:
     return record.renewable and bool(record.lease)
 
 
-def renewed(record: Record, grant: Grant, at: float) -> Record | None:
-    """Give the record of a lease that was renewed at `at`; None where the renewal was cut short."""
+def renewed(record: Record, grant: Grant, at: float) -> Record:
+    """Give the record of a lease that was renewed at `at`."""
     owner_ends = record.owner_ends if grant.owner_seconds is None else at + grant.owner_seconds
-    # A lease never lives shorter for having been asked to live on, whatever a server says of it.
-    longer = replace(record, since=at, expires=at + grant.seconds, owner_ends=owner_ends, renewable=grant.renewable)
-    return longer if end_of(longer) - at >= record.life * CUT_SHORT else None
+    return replace(record, since=at, expires=at + grant.seconds, owner_ends=owner_ends, renewable=grant.renewable)
+
+
+def is_cut_short(record: Record) -> bool:
+    """Tell whether the latest renewal gave so little that the next ones will give less and less."""
+    return end_of(record) - record.since < record.life * CUT_SHORT
 
 
 def is_believed(live: LiveSecret, instance: Instance) -> bool:

@@ -116,7 +116,8 @@ class DaemonRig:
             condition=self.time.condition,
             spawn=self.time.spawn,
         )
-        work = Work(self.mappings, gateway, {"default": self.target}, self.ledger, standing)
+        # One worker is the pass's own thread: this time does not know of others, which wait for stores when they issue.
+        work = Work(self.mappings, gateway, {"default": self.target}, self.ledger, standing, workers=1)
         self.loop = Loop(
             work,
             metrics=self.metrics,

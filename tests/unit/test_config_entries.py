@@ -113,8 +113,10 @@ def test_metadata_is_another_part_of_the_object(tmp_path: Path) -> None:
         (
             "dataFrom: [{keys: {}}]",
             [
-                "11:14: dataFrom[0]: it has neither key, find nor dynamic "
-                "(name an object in the store, look for some, or have one issued)"
+                (
+                    "11:14: dataFrom[0]: it has neither key, find nor dynamic "
+                    "(name an object in the store, look for some, or have one issued)"
+                )
             ],
         ),
         (
