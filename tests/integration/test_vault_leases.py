@@ -12,6 +12,7 @@ from syncd.model.lease import Grant, Issue, Issued, Renewal, Revocation, Revoked
 from syncd.model.reference import Failure, FailureClass
 from syncd.node import Problem
 from syncd_providers.vault.provider import VaultProvider
+from tests.documents import fences
 from tests.integration.vault_engines import KINDS, Ready, database, pki, set_up
 from tests.integration.vault_store import Bench, Budget, ask, fetched
 from tests.servers.openbao import Asked, OpenBao
@@ -228,6 +229,25 @@ def test_a_later_process_keeps_the_token_of_the_first_one_alive(openbao: OpenBao
     for _ in range(3):
         without.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
     assert len(openbao.requests(mark, under="auth/token/renew-accessor")) == 1, "refused once, and not asked again"
+
+
+def test_the_policy_of_the_page_is_enough(openbao: OpenBao, bench: Bench) -> None:
+    (policy,) = [fence.text for fence in fences("docs/dynamic-secrets.md") if fence.language == "hcl"]
+    namespace = openbao.namespace()
+    engine = pki(openbao, leased=True, mount="pki", namespace=namespace)
+    openbao.do("PUT", "sys/policies/acl/leases", {"policy": policy}, namespace=namespace)
+    pair = openbao.approle(["leases"], namespace=namespace)
+    first = bench.with_approle(pair, namespace=namespace)
+    _, grant = issued(first, engine)
+    second = bench.with_approle(pair, namespace=namespace)
+    found = second.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
+    assert verdict(found) == (C.CONFIG, "lease-not-renewable"), "told by the engine, so it may ask"
+    asked_for = openbao.requests(under="auth/token/renew-accessor")
+    assert [entry.failed for entry in asked_for if entry.namespace == f"{namespace}/"] == [False]
+    assert second.revoke_lease(Revocation("v", grant.lease), Budget()) == Revoked()
+    until(
+        lambda: openbao.request("POST", "sys/leases/lookup", {"lease_id": grant.lease}, namespace=namespace)[0] != 200
+    )
 
 
 def test_two_sessions_share_one_wrapped_secret_id(openbao: OpenBao, bench: Bench) -> None:

@@ -41,13 +41,14 @@ class Ready:
         return {self.path: issue, "sys/leases/revoke": ("update",)}
 
 
-def pki(bao: OpenBao, *, leased: bool = False, seconds: int = HOUR) -> Ready:
+def pki(bao: OpenBao, *, leased: bool = False, seconds: int = HOUR, mount: str = "", namespace: str = "") -> Ready:
     """Certificates; `leased`: with a lease each."""
-    mount = f"pki-{secrets.token_hex(4)}"
-    bao.do("POST", f"sys/mounts/{mount}", {"type": "pki"})
-    bao.do("POST", f"{mount}/root/generate/internal", {"common_name": "test", "ttl": "700h"})
+    mount = mount or f"pki-{secrets.token_hex(4)}"
+    bao.do("POST", f"sys/mounts/{mount}", {"type": "pki"}, namespace=namespace)
+    root = {"common_name": "test", "ttl": "700h"}
+    bao.do("POST", f"{mount}/root/generate/internal", root, namespace=namespace)
     role = {"allow_any_name": True, "enforce_hostnames": False, "max_ttl": "100h", "generate_lease": leased}
-    bao.do("POST", f"{mount}/roles/web", role)
+    bao.do("POST", f"{mount}/roles/web", role, namespace=namespace)
     keys = frozenset({"certificate", "private_key", "issuing_ca", "serial_number"})
     return Ready(f"{mount}/issue/web", keys, seconds, {"common_name": "web.test", "ttl": f"{seconds}s"}, leased)
 
