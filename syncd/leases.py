@@ -25,9 +25,9 @@ from syncd.model.plan import WRITES, Action, Change
 from syncd.model.reference import Failure, FailureClass
 from syncd.model.secret import LiveSecret, Missing, Written
 from syncd.model.selection import Lease
+from syncd.plan.decision import plan_one
 from syncd.plan.differences import resigned
-from syncd.plan.guards import kinds
-from syncd.plan.inventory import lets_go
+from syncd.plan.guards import kinds, lets_go
 from syncd.plan.lease_records import LEASES, Book, Record, read_book
 from syncd.plan.leases import (
     all_of,
@@ -41,7 +41,6 @@ from syncd.plan.leases import (
     renewed,
 )
 from syncd.plan.marks import SUSPEND
-from syncd.plan.planner import plan_one
 from syncd.reconcile import Seen, Standing, seen_anew, with_issued
 from syncd.target.seam import Permit, Target
 from syncd.workers import run_each

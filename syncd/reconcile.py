@@ -8,17 +8,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Protocol
 
 from syncd.build import build
-from syncd.defect import described
+from syncd.defect import REASON, kept_for
 from syncd.fetch.gateway import Gateway
-from syncd.fetch.sources import Sources, found_refs
+from syncd.fetch.sources import Sources
 from syncd.model.inventory import Entry, Inventory
 from syncd.model.lease import Fresh, Kept
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
-from syncd.model.reference import Answer, Failure, FailureClass, Found, Listing, Outcome, Query, RemoteRef, Wanted
+from syncd.model.reference import FailureClass, RemoteRef, Wanted
 from syncd.model.secret import Built, Live, LiveSecret, Refusal
 from syncd.model.selection import Lease
 from syncd.plan.finds import kept_whole, lost_sources
@@ -27,10 +26,13 @@ from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import needs_read
 from syncd.plan.leases import Holdings
 from syncd.plan.marks import Mark, read_mark
-from syncd.plan.orphans import owned_entry
+from syncd.plan.orphans import MappingName, owned_entry
 from syncd.plan.planner import make_plan
 from syncd.plan.removal import enough, gone_sources, removal_candidates
 from syncd.target.seam import Owned, TargetReader
+from syncd.told import Tells, Told, start_reading, tell
+
+_UNANSWERED = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +42,21 @@ class Standing:
     instance: Instance
     rules: Rules
     mappings_per_store: Mapping[TenantStore, int]
+    wants: Mapping[MappingName, Collection[SecretKey]] = field(default_factory=dict)
+    """Which Secrets each mapping names."""
 
     @classmethod
     def of(cls, mappings: Iterable[SecretMapping], *, instance: Instance, rules: Rules) -> "Standing":
         """Count what the guards' shares are shares of: all mappings of the configuration."""
-        return cls(instance, rules, mappings_per_store(mappings))
+        every = tuple(mappings)
+        wants: defaultdict[MappingName, set[SecretKey]] = defaultdict(set)
+        for mapping in every:
+            wants[mapping.tenant, mapping.id].add(mapping.key)
+        return cls(instance, rules, mappings_per_store(every), dict(wants))
 
     def holdings(self, now: float) -> Holdings:
         """Judge what live Secrets hold of short-lived secrets, without asking a store."""
         return Holdings(self.instance, now, self.rules.formerly, ahead=self.rules.issue)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the stores said to some mappings."""
-
-    found: Mapping[Query, Found] = field(default_factory=dict)
-    outcomes: Mapping[RemoteRef, Outcome] = field(default_factory=dict)
-
-    def knows(self, mapping: SecretMapping) -> bool:
-        """Tell whether it has finds, and each of them was answered in full."""
-        queries = mapping.queries()
-        return bool(queries) and all(isinstance(self.found[query], Listing) for query in queries)
-
-    def found_by(self, mapping: SecretMapping) -> frozenset[RemoteRef]:
-        """Give what its queries found."""
-        return frozenset(found_refs(self.found[query] for query in mapping.queries()))
-
-    def classes(self) -> dict[Wanted, FailureClass | None]:
-        """Give the class of each answer."""
-        classes: dict[Wanted, FailureClass | None] = {}
-        classes.update((query, _class(answer)) for query, answer in self.found.items())
-        classes.update((ref, _class(outcome)) for ref, outcome in self.outcomes.items())
-        return classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,38 +79,11 @@ class Seen:
     """Stores that answer ABSENT for too much to be believed."""
     unread: frozenset[str] = frozenset()
     """Stores that were not read in full since the start."""
-    told: Told = field(default_factory=Told, repr=False)
+    calls_again: Mapping[str, int] = field(default_factory=dict)
+    """Wire requests to each store beyond the first reading's: of the second look, and of what was seen anew."""
+    told: Told = field(default=Told({}, {}), repr=False)
     holdings: Holdings | None = None
     """By what the live Secrets' short-lived secrets were judged."""
-
-
-class Tells(Protocol):
-    """What `see` needs of a reading: `Sources`, or a plain `Reading` where nothing makes a query."""
-
-    def found(self, queries: Iterable[Query]) -> Mapping[Query, Found]:
-        """Wait for what queries find."""
-
-    def outcomes(self, refs: Iterable[RemoteRef]) -> Mapping[RemoteRef, Outcome]:
-        """Wait for objects, those that were found among them."""
-
-
-def _class(answer: Answer) -> FailureClass | None:
-    return answer.cls if isinstance(answer, Failure) else None
-
-
-def start_reading(mappings: Collection[SecretMapping], gateway: Gateway) -> Sources:
-    """Start reading everything that these mappings want; returns at once."""
-    return Sources(gateway, refs_of(mappings), queries_of(mappings))
-
-
-def queries_of(mappings: Iterable[SecretMapping]) -> tuple[Query, ...]:
-    """Give the distinct queries that these mappings make, in their order."""
-    return tuple(dict.fromkeys(query for mapping in mappings for query in mapping.queries()))
-
-
-def refs_of(mappings: Iterable[SecretMapping]) -> tuple[RemoteRef, ...]:
-    """Give the distinct objects that these mappings name, in their order."""
-    return tuple(dict.fromkeys(selection.ref for mapping in mappings for selection in mapping.selections()))
 
 
 def objection(
@@ -163,15 +120,37 @@ def see(
     judges which short-lived secrets the live Secrets still hold; without it each has to be issued.
     """
     live = look(readers, [*look_at, *(entry.key for entry in orphans)])
-    told = _told(mappings, reading)
-    wanted = tuple((mapping, _built(mapping, told, live.get(mapping.key), now, holdings)) for mapping in mappings)
+    return seen_of(mappings, tell(mappings, reading), live, orphans=orphans, now=now, holdings=holdings)
+
+
+def seen_of(
+    mappings: Sequence[SecretMapping],
+    told: Told,
+    live: Mapping[SecretKey, Live],
+    *,
+    orphans: Sequence[Entry] = (),
+    now: float = 0.0,
+    holdings: Holdings | None = None,
+) -> Seen:
+    """Build what the mappings want of what their stores said, for what stands there."""
+    wanted = _wanted(mappings, told, live, now, holdings)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
     answered = ((mapping, built) for mapping, built in wanted if told.knows(mapping))
     found = {mapping.key: told.found_by(mapping) | lost_sources(built) for mapping, built in answered}
     lost = {ref: FailureClass.ABSENT for _, built in wanted for ref in lost_sources(built)}
-    classes = told.classes() | lost
-    suspect = suspect_stores(classes)
-    return Seen(wanted, live, known, classes, found, suspect=suspect, told=told, holdings=holdings)
+    classes = told.classes(mappings) | lost
+    unread = frozenset(one.store for one in unanswered(classes))
+    return Seen(
+        wanted,
+        live,
+        known,
+        classes,
+        found,
+        suspect=suspect_stores(classes),
+        unread=unread,
+        told=told,
+        holdings=holdings,
+    )
 
 
 def seen_anew(seen: Seen, live: Mapping[SecretKey, Live], *, now: float, holdings: Holdings) -> Seen:
@@ -190,14 +169,24 @@ def with_issued(
     return _built(mapping, seen.told, live, now, seen.holdings, issued)
 
 
-def _told(mappings: Collection[SecretMapping], reading: Tells) -> Told:
-    found = reading.found(queries_of(mappings))
-    return Told(found, reading.outcomes(dict.fromkeys((*refs_of(mappings), *found_refs(found.values())))))
+def _wanted(
+    mappings: Iterable[SecretMapping],
+    told: Told,
+    live: Mapping[SecretKey, Live],
+    now: float,
+    holdings: Holdings | None,
+) -> tuple[tuple[SecretMapping, Built], ...]:
+    return tuple((mapping, _built(mapping, told, live.get(mapping.key), now, holdings)) for mapping in mappings)
 
 
 def _mark(live: Live | None) -> Mark | None:
     """Read the mark of what stands there, whoever wrote it: the planner judges whose it is before it acts on it."""
     return read_mark(live.annotations) if isinstance(live, LiveSecret) else None
+
+
+def unanswered(classes: Mapping[Wanted, FailureClass | None]) -> frozenset[Wanted]:
+    """Name the sources of which their stores said nothing, neither a value nor what is wrong with them."""
+    return frozenset(one for one, cls in classes.items() if cls in _UNANSWERED)
 
 
 def look(readers: Mapping[str, TargetReader], keys: Iterable[SecretKey]) -> dict[SecretKey, Live]:
@@ -255,6 +244,7 @@ def plan(seen: Seen, standing: Standing, *, inventory: Inventory | None, target:
         orphans=seen.orphans,
         confirmed_absent=seen.confirmed_absent,
         confirmed_gone=seen.confirmed_gone,
+        wants=standing.wants,
         target=target,
     )
     return held_back(made, seen, standing, inventory=inventory, now=now)
@@ -287,14 +277,59 @@ def second_look(seen: Seen, gateway: Gateway, *, now: float = 0.0) -> Seen:
     """Read the sources of what would be removed once more: a single not-found answer is no proof.
 
     The caller waits between the looks. What answers otherwise this time is simply not removed in this run; both looks
-    must miss the same source.
+    must miss the same source, and a store that is absent for too much by now is not believed.
     """
     again = in_doubt(seen)
     first = {mapping.key: built for mapping, built in seen.wanted}
-    told = _told(again, start_reading(again, gateway))
-    anew = ((mapping, _built(mapping, told, seen.live.get(mapping.key), now, seen.holdings)) for mapping in again)
-    gone = gone_sources(anew)
-    return replace(seen, confirmed_absent=frozenset(key for key, refs in gone.items() if enough(first[key], refs)))
+    reading = start_reading(again, gateway)
+    told = tell(again, reading)
+    gone = gone_sources(_wanted(again, told, seen.live, now, seen.holdings))
+    classes = {**seen.classes, **told.classes(again)}
+    return replace(
+        seen,
+        classes=classes,
+        confirmed_absent=frozenset(key for key, refs in gone.items() if enough(first[key], refs)),
+        suspect=suspect_stores(classes),
+        unread=frozenset(one.store for one in unanswered(seen.classes) & unanswered(classes)),
+        calls_again=_with_calls(seen, reading),
+    )
+
+
+def look_again(
+    seen: Seen,
+    keys: Collection[SecretKey],
+    gateway: Gateway,
+    readers: Mapping[str, TargetReader],
+    *,
+    now: float = 0.0,
+) -> Seen:
+    """See some of the Secrets anew, from their stores on: a person has thought it over, or another run came between.
+
+    The rest stays as it was seen. What the new look finds absent was looked at twice only if it was absent before.
+    """
+    part = [mapping for mapping, _ in seen.wanted if mapping.key in keys]
+    reading = start_reading(part, gateway)
+    holdings = None if seen.holdings is None else replace(seen.holdings, now=now)
+    anew = see(part, reading, readers, look_at=[mapping.key for mapping in part], now=now, holdings=holdings)
+    built = {mapping.key: built for mapping, built in anew.wanted}
+    classes = {**seen.classes, **anew.classes}
+    return replace(
+        seen,
+        wanted=tuple((mapping, built.get(mapping.key, before)) for mapping, before in seen.wanted),
+        live={**seen.live, **anew.live},
+        classes=classes,
+        found={**seen.found, **anew.found},
+        suspect=suspect_stores(classes),
+        calls_again=_with_calls(seen, reading),
+        told=seen.told.then(anew.told),
+        holdings=holdings,
+    )
+
+
+def _with_calls(seen: Seen, reading: Sources) -> dict[str, int]:
+    """Add up what looking again has cost so far."""
+    calls = {store: cost.calls for store, cost in reading.costs().items()}
+    return {store: seen.calls_again.get(store, 0) + calls.get(store, 0) for store in {**seen.calls_again, **calls}}
 
 
 def _built(
@@ -311,5 +346,5 @@ def _built(
         built = build(mapping, told.outcomes, told.found, leased={**kept, **issued}, now=now)
         return kept_whole(mapping, built, _mark(live))
     except Exception as error:  # noqa: BLE001 — its text may carry values
-        message = f"{mapping.key}: a defect in syncd: {described(error)}; the Secret is kept, please report it"
-        return Refusal(FailureClass.CONFIG, "defect", message)
+        message = kept_for(error, what=str(mapping.key), origin=str(mapping.origin))
+        return Refusal(FailureClass.CONFIG, REASON, message)

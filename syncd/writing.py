@@ -1,7 +1,8 @@
 """From a plan to writes: the inventory first, then each Secret on its own, then what the removals leave.
 
-A write that meets another writer is judged anew on what stands there now, three times at most; whatever the new
-judgement would remove or replace waits for the next pass, since the guards have not seen it.
+A write that meets another writer is judged anew on what stands there now, three times at most. Whatever the new
+judgement would remove or replace waits for the next pass, since the guards have not seen it; so does a Secret that
+another run of ours wrote meanwhile, since what that one read may be newer.
 
 | the write | was answered | what follows |
 | --- | --- | --- |
@@ -25,10 +26,12 @@ from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, Plan
-from syncd.model.secret import Built, DesiredSecret, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
-from syncd.plan.guards import kinds
-from syncd.plan.inventory import after_removals, before_writes, lets_go
-from syncd.plan.planner import plan_one
+from syncd.model.secret import Built, DesiredSecret, Live, LiveSecret, Missing, WriteFailure, WriteOutcome, Written
+from syncd.plan.decision import plan_one
+from syncd.plan.differences import overtaken
+from syncd.plan.guards import kinds, lets_go
+from syncd.plan.inventory import after_removals, before_writes, leaves
+from syncd.plan.orphans import judged_by
 from syncd.reconcile import Seen, Standing, held_back, look
 from syncd.target.seam import HomeFailure, Permit, Target
 from syncd.workers import run_each
@@ -106,7 +109,11 @@ class Writer:
         return _with_outcomes(plan, done)
 
     def _record_before(self, plan: Plan, seen: Seen, now: float) -> tuple[Plan, HomeFailure | None]:
-        """Have the inventory say what is about to be; its removals of this very moment hold back what is too much."""
+        """Have the inventory say what is about to be.
+
+        Its removals of this very moment hold back what is too much, and what another configuration has come to name
+        stays: the inventory that the plan was made with may be as old as the process.
+        """
         if self.ledger is None:
             return plan, None
         gone = frozenset(entry.key for entry, live in seen.orphans if isinstance(live, Missing))
@@ -114,12 +121,14 @@ class Writer:
 
         def change(inventory: Inventory) -> Inventory | None:
             nonlocal held
-            held = held_back(plan, seen, self.standing, inventory=inventory, now=now)
+            ours = judged_by(plan, inventory, instance=instance)
+            held = held_back(ours, seen, self.standing, inventory=inventory, now=now)
             rules, over = self.standing.rules, self.take_over
             return before_writes(inventory, held, instance=instance, rules=rules, now=now, gone=gone, take_over=over)
 
         counted = any(kinds(change, self.standing.rules) for change in plan.writes())
-        failure = self.ledger.record(change, self.permit, fresh=counted)
+        left = any(leaves(change) for change in plan.changes)
+        failure = self.ledger.record(change, self.permit, fresh=counted or left)
         return held, failure
 
     def _record_after(self, done: Sequence[Change]) -> None:
@@ -177,7 +186,9 @@ class Writer:
         standing = self.standing
         anew = plan_one(mapping, built, live, instance=standing.instance, rules=standing.rules)
         uncounted = not set(kinds(anew, standing.rules)) <= set(kinds(change, standing.rules))
-        return _skipped(anew) if uncounted or anew.action in (Action.REPLACE, Action.DELETE) else anew
+        if uncounted or anew.action in (Action.REPLACE, Action.DELETE) or _older(anew, change.live, live):
+            return _skipped(anew)
+        return anew
 
     def _attempt(self, change: Change) -> WriteOutcome:
         target, live, desired = self.targets[change.key.target], change.live, change.desired
@@ -230,8 +241,14 @@ def _unwritten(change: Change, failure: HomeFailure) -> Change:
     return replace(change, outcome="failed", failure="unavailable", message=message)
 
 
+def _older(anew: Change, before: LiveSecret | None, live: Live) -> bool:
+    """Tell whether what we have at hand may be older than what another run of ours put there meanwhile."""
+    ours = anew.action is Action.UPDATE and anew.ownership in ("proven", "unverified")
+    return ours and isinstance(live, LiveSecret) and overtaken(before, live, anew.sources)
+
+
 def _skipped(change: Change) -> Change:
-    message = f"{change.key}: it changed while this pass ran; the next one judges it anew"
+    message = f"{change.key}: it is not as this pass had seen it; the next one judges it anew"
     return replace(change, outcome="skipped", message=message)
 
 

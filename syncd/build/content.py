@@ -294,8 +294,9 @@ class _Build:
 
     def _refusal(self) -> Refusal:
         worst, *others = sorted(self._faults, key=lambda fault: (_SEVERITY[fault.cls], fault.reason, fault.message))
-        more = f" (and {len(others)} more of this Secret)" if others else ""
-        return Refusal(worst.cls, worst.reason, worst.message + more, self._sources(), tuple(sorted(self._absent)))
+        also = tuple(dict.fromkeys(fault.message for fault in others))
+        absent = tuple(sorted(self._absent))
+        return Refusal(worst.cls, worst.reason, worst.message, self._sources(), absent, also=also)
 
     def _content(self, leases: Mapping[Lease, Given]) -> Content:
         mapping = self._mapping

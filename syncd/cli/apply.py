@@ -3,7 +3,7 @@
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Event
 from typing import Final
@@ -17,11 +17,14 @@ from syncd.lease_memory import LeaseMemory
 from syncd.leases import Leasing
 from syncd.ledger import Ledger, look_up, open_ledger
 from syncd.model.inventory import Inventory
-from syncd.model.plan import Plan
-from syncd.model.report import PassReport
-from syncd.reconcile import Seen, Standing, in_doubt, plan, second_look, see, start_reading, worth_reading
+from syncd.model.plan import Change, Plan
+from syncd.model.report import PassReport, StoreCost
+from syncd.plan.guards import lets_go
+from syncd.reconcile import Seen, Standing, in_doubt, look_again, plan, second_look, see, worth_reading
+from syncd.redact import SecretValue
 from syncd.report import exit_code_for_apply, render_apply, render_diff
 from syncd.target.seam import Home, HomeFailure, Target
+from syncd.told import start_reading
 from syncd.writing import UntilStopped, Writer
 
 FAILED: Final = 1
@@ -59,6 +62,7 @@ class Apply:
         self._started = time.monotonic()
         self._memory = LeaseMemory(time.monotonic)
         self._reading = start_reading(parts.mappings, parts.gateway)
+        self._calls_again: Mapping[str, int] = {}
 
     def run(self) -> int:
         """Take the pass to its end and give the exit code."""
@@ -70,15 +74,46 @@ class Apply:
             preview = _with_a_key(made)
             if not preview.writes() and not self._options.take_over:
                 return self._reported(made)
-            if not self._confirmed(preview):
+            agreed = self._agreed(preview, seen)
+            if agreed is None:
                 tell("syncd: nothing was written")
                 return FAILED
-            # While the person read, another run may have written: the inventory is read again, and judged again.
+            ledger, standing, made, seen = agreed
+        written = self._written(made, seen, standing, ledger)
+        if self._options.yes:
+            written = self._once_more(written, seen, standing, ledger)
+        return self._reported(written)
+
+    def _agreed(self, preview: Plan, seen: Seen) -> tuple[Ledger | None, Standing, Plan, Seen] | None:
+        """Ask until the person has said yes to what is so by then; None after a no.
+
+        While somebody reads, a source may change and another run may write: what is to be written is seen anew, from
+        its store on, and asked for again where that makes a difference.
+        """
+        while self._confirmed(preview):
             ledger = self._opened_ledger()
             standing, inventory = self._known(ledger)
+            keys = frozenset(change.key for change in preview.writes())
+            seen = self._counted(look_again(seen, keys, self._parts.gateway, self._parts.targets, now=time.time()))
             seen = self._leasing(standing).tended(seen)
             made = self._plan(seen, standing, inventory)
-        return self._reported(self._written(made, seen, standing, ledger))
+            if _was_shown(made, preview):
+                return ledger, standing, made, seen
+            tell("syncd: what is to be written has changed meanwhile; this is how it is now")
+            preview = _with_a_key(made)
+        return None
+
+    def _once_more(self, written: Plan, seen: Seen, standing: Standing, ledger: Ledger | None) -> Plan:
+        """Judge and write once more what another writer came between, or was not looked at; removals wait."""
+        late = [c.key for c in written.changes if c.outcome == "skipped" and not lets_go(c)]
+        if not late or self._stopped.is_set():
+            return written
+        anew = self._counted(look_again(seen, late, self._parts.gateway, self._parts.targets, now=time.time()))
+        part = replace(anew, wanted=tuple(each for each in anew.wanted if each[0].key in late), orphans=())
+        inventory = None if ledger is None else ledger.inventory
+        again = self._written(self._plan(part, standing, inventory), part, standing, ledger)
+        judged = {change.key: change for change in again.changes}
+        return replace(written, changes=tuple(judged.get(change.key, change) for change in written.changes))
 
     def _opened_ledger(self) -> Ledger | None:
         if self._parts.home is None:
@@ -121,8 +156,20 @@ class Apply:
         if options.prune and in_doubt(seen):
             tell(f"syncd: some sources are absent; looking again in {SECOND_LOOK:.0f} s before anything is removed")
             self._wait(SECOND_LOOK)
-            seen = second_look(seen, parts.gateway, now=time.time())
+            seen = self._counted(second_look(seen, parts.gateway, now=time.time()))
         return seen
+
+    def _counted(self, seen: Seen) -> Seen:
+        """Note what looking again has cost by now, for the report."""
+        self._calls_again = seen.calls_again
+        return seen
+
+    def _costs(self) -> dict[str, StoreCost]:
+        """Give what the stores were asked in all; what was asked again is no further source."""
+        return {
+            store: replace(cost, calls=cost.calls + self._calls_again.get(store, 0))
+            for store, cost in self._reading.costs().items()
+        }
 
     def _plan(self, seen: Seen, standing: Standing, inventory: Inventory | None) -> Plan:
         return plan(seen, standing, inventory=inventory, target=self._parts.describe(), now=time.time())
@@ -154,7 +201,7 @@ class Apply:
     def _reported(self, written: Plan) -> int:
         cut_off = self._stopped.is_set() and any(change.outcome == "skipped" for change in written.changes)
         seconds = time.monotonic() - self._started
-        report = PassReport(written, self._reading.costs(), seconds, interrupted=cut_off)
+        report = PassReport(written, self._costs(), seconds, interrupted=cut_off)
         options = self._options
         sys.stdout.write(
             render_apply(report, form=options.format, color=options.color, redact_keys=options.redact_keys)
@@ -165,6 +212,22 @@ class Apply:
 def _with_a_key(made: Plan) -> Plan:
     """Give the plan as it will be once the instance has its key, which is made after a person said yes."""
     return replace(made, changes=tuple(replace(change, writable=True) for change in made.changes), notes=())
+
+
+def _was_shown(made: Plan, preview: Plan) -> bool:
+    """Tell whether a person has seen each write as it is now: how a Secret is written, and with which bytes."""
+    shown = {change.key: change for change in preview.writes()}
+    return all(_alike(change, shown.get(change.key)) for change in made.writes())
+
+
+def _alike(change: Change, shown: Change | None) -> bool:
+    if shown is None or (change.action, change.keys) != (shown.action, shown.keys):
+        return False
+    return _data(change) == _data(shown)
+
+
+def _data(change: Change) -> dict[str, SecretValue]:
+    return {} if change.desired is None else dict(change.desired.data)
 
 
 def _unwritable(failure: HomeFailure) -> Stop:

@@ -11,9 +11,10 @@ from syncd.cli.stop import UNTOLD, Stop
 from syncd.ledger import Known, look_up
 from syncd.model.plan import Plan
 from syncd.plan.removal import removal_candidates
-from syncd.reconcile import plan, see, start_reading
+from syncd.reconcile import plan, see
 from syncd.report import exit_code_for_diff, render_diff
 from syncd.target.seam import HomeReader, TargetReader
+from syncd.told import start_reading
 
 
 def main(options: Namespace) -> int:
@@ -42,8 +43,10 @@ def planned(parts: Parts[TargetReader, HomeReader], options: Namespace) -> Plan:
     seen = replace(seen, confirmed_absent=removal_candidates(seen.wanted))
     made = plan(seen, standing, inventory=known.inventory, target=parts.describe(), now=time.time())
     objection = parts.objection(standing, known.inventory, take_over=options.take_over)
+    first = parts.home is not None and known.key is None and failure is None
     notes = [
         *made.notes,
+        *(["the instance has no key yet: `syncd apply` makes it before it writes"] if first else []),
         *([failure.message] if failure else []),
         *([f"apply refuses: {objection}"] if objection else []),
     ]

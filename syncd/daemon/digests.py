@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 from syncd.redact import SecretValue
 
@@ -17,13 +17,19 @@ class Digests:
     def of(self, data: Mapping[str, SecretValue], *texts: Mapping[str, str]) -> bytes:
         """Digest named values, and any further names and texts, whatever their order."""
         mac = hmac.new(self._key, digestmod="sha256")
+        _add_count(mac, data)
         for name, value in sorted(data.items(), key=lambda item: item[0]):
             _add(mac, name.encode(), value.reveal())
         for more in texts:
-            _add(mac, b"")
+            _add_count(mac, more)
             for name, text in sorted(more.items()):
                 _add(mac, name.encode(), text.encode())
         return mac.digest()
+
+
+def _add_count(mac: hmac.HMAC, of: Sized) -> None:
+    """Add how many names follow, so that none can be taken for the next one's of an empty list."""
+    mac.update(len(of).to_bytes(8, "big"))
 
 
 def _add(mac: hmac.HMAC, *parts: bytes) -> None:

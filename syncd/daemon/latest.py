@@ -7,9 +7,8 @@ from dataclasses import replace
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.reference import FailureClass, RemoteRef, Wanted
 from syncd.plan.guards import suspect_stores
-from syncd.reconcile import Seen, queries_of, refs_of
-
-_UNANSWERED = frozenset({FailureClass.UNAVAILABLE, FailureClass.THROTTLED})
+from syncd.reconcile import Seen, unanswered
+from syncd.told import queries_of, refs_of
 
 
 class Latest:
@@ -30,7 +29,7 @@ class Latest:
             self._classes.update((one, cls) for one, cls in seen.classes.items() if one in self._wanted)
             for key, refs in seen.found.items():
                 self._found[key] = {ref: seen.classes[ref] for ref in refs}
-            self._unread -= {one for one, cls in seen.classes.items() if cls not in _UNANSWERED}
+            self._unread -= seen.classes.keys() - unanswered(seen.classes)
             latest = dict(self._classes)
             latest.update(each for finds in self._found.values() for each in finds.items())
             unread = frozenset(one.store for one in self._unread)

@@ -17,7 +17,7 @@ from syncd.daemon.calendar import Calendar
 from syncd.daemon.freshness import Freshness
 from syncd.daemon.log import Log
 from syncd.daemon.metrics import Metrics
-from syncd.daemon.passes import Passes, Work
+from syncd.daemon.passes import Group, Passes, Work
 from syncd.daemon.renewals import Renewals
 from syncd.daemon.retries import Retries
 from syncd.daemon.standing_report import StandingReport
@@ -25,7 +25,7 @@ from syncd.daemon.timetable import Timetable, finest_intervals, stores_of
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.report import PassReport
-from syncd.reconcile import start_reading
+from syncd.told import start_reading
 from syncd.workers import start_daemon
 
 __all__ = ["Loop", "Work"]
@@ -42,6 +42,10 @@ _LONG: Final = 120.0
 """Seconds that a pass may take before the daemon no longer counts as making progress."""
 _LATE: Final = 60.0
 """Seconds that something due may wait before it no longer does."""
+
+
+_Work = Callable[[], tuple[PassReport, Group | None]]
+"""Carries a pass out; gives what of its group is left, which waits for its stores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,14 @@ class Loop:
         inventory = work.inventory()
         self._table = Timetable(work.mappings, now=now, known=inventory.entries if inventory else ())
         work.gateway.read_every(finest_intervals(work.mappings))
-        self._calendar = Calendar(work.mappings, self._called)
+        self._calendar = Calendar(work.mappings, self._called, self._missed)
         self._renewals = Renewals(clock, metrics=metrics, log=log)
         self._passes = Passes(work, metrics=metrics, stopped=stopped, clock=clock, wall=wall, renewals=self._renewals)
         self._report = StandingReport(log)
         self._retries = Retries()
         self._freshness = Freshness(mapping.key for mapping in work.mappings)
         self._wake = threading.Event()
-        self._arrived: deque[tuple[int, PassReport]] = deque()
+        self._arrived: deque[tuple[int, PassReport, Group | None]] = deque()
         self._due: deque[SecretMapping] = deque()
         self._progress = _Progress(now, {mapping.key for mapping in work.mappings})
         self._numbers = 0
@@ -160,7 +164,7 @@ class Loop:
         self._start_due(now)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP
-            self._begin((), self._passes.sweep)
+            self._begin((), self._passes.sweep, now)
         self._metrics.state(self._report.latest(), overdue=self._overdue(now))
         oldest = self._freshness.oldest()
         self._metrics.fresh(None if oldest is None else self._wall() - max(0.0, now - oldest))
@@ -174,9 +178,16 @@ class Loop:
         self._due.extend(mappings)
         self._wake.set()
 
+    def _missed(self, schedule: str, runs: int, mappings: int) -> None:
+        """Tell and count runs of the calendar that a later one stands for; on its thread."""
+        self._metrics.missed(runs)
+        self._report.missed(schedule, runs=runs, mappings=mappings)
+
     def _start_due(self, now: float) -> None:
         """Read all that is due together; let each set of stores plan and write as soon as its own values are there."""
         taken = self._table.take(now)
+        alone = self._passes.left_alone(taken)
+        taken = tuple(mapping for mapping in taken if mapping.key not in alone)
         if not taken:
             return
         busy = {key for each in self._progress.running.values() for key in each.keys}
@@ -195,34 +206,37 @@ class Loop:
         except RuntimeError as error:  # no more threads
             self._plan_again(ready, self._broken(error, now), now)
             return
-        for group in groups.values():
-            members = tuple(group)
-            self._begin(members, partial(self._passes.reconcile, members, reading))
+        for members in groups.values():
+            self._begin_group(Group(tuple(members), reading), now)
 
-    def _begin(self, members: tuple[SecretMapping, ...], work: Callable[[], PassReport]) -> None:
+    def _begin_group(self, group: Group, began: float) -> None:
+        """Start a pass of it, whose reading began at `began`."""
+        self._begin(group.members, partial(self._passes.reconcile, group), began)
+
+    def _begin(self, members: tuple[SecretMapping, ...], work: _Work, began: float) -> None:
         self._numbers += 1
-        number, began = self._numbers, self._clock()
+        number = self._numbers
         keys = frozenset(mapping.key for mapping in members)
         self._progress.running[number] = _Pass(began, members, keys)
 
         def run() -> None:
-            self._end(number, self._guarded(work, began))
+            self._end(number, *self._guarded(work, began))
 
         try:
             self._spawn(run, f"syncd-pass-{number}")
         except RuntimeError as error:  # no more threads: it is tried again like a pass that broke
             self._end(number, self._broken(error, began))
 
-    def _end(self, number: int, report: PassReport) -> None:
-        self._arrived.append((number, report))
+    def _end(self, number: int, report: PassReport, left: Group | None = None) -> None:
+        self._arrived.append((number, report, left))
         self._wake.set()
 
-    def _guarded(self, work: Callable[[], PassReport], began: float) -> PassReport:
+    def _guarded(self, work: _Work, began: float) -> tuple[PassReport, Group | None]:
         try:
-            report = work()
+            report, left = work()
         except Exception as error:  # noqa: BLE001 — a defect must not end the daemon; its text may carry values
-            return self._broken(error, began)
-        return replace(report, seconds=self._clock() - began)
+            return self._broken(error, began), None
+        return replace(report, seconds=self._clock() - began), left
 
     def _broken(self, error: Exception, began: float) -> PassReport:
         self._report.broken(error)
@@ -230,14 +244,17 @@ class Loop:
 
     def _take_reports(self) -> None:
         while self._arrived:
-            number, report = self._arrived.popleft()
+            number, report, left = self._arrived.popleft()
             ended, now = self._progress.running.pop(number), self._clock()
             if ended.members:
                 self._progress.unseen.difference_update(change.key for change in report.plan.changes)
                 self._metrics.flapped(self._report.take(report, now=now))
                 self._metrics.passed(report, now=self._wall())
                 self._freshness.take(report, began=ended.began)
-                self._plan_again(ended.members, report, now)
+                waiting = frozenset(mapping.key for mapping in left.members) if left else frozenset()
+                self._plan_again([each for each in ended.members if each.key not in waiting], report, now)
+                if left is not None and not self._stopped.is_set():
+                    self._begin_group(left, ended.began)
             else:
                 self._report.take_sweep(report)
 

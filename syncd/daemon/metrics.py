@@ -49,6 +49,9 @@ class Metrics:
         self._flaps = Counter(
             "syncd_flaps", "Writes that brought back a content that an earlier one had replaced.", registry=registry
         )
+        self._missed = Counter(
+            "syncd_missed_runs", "Runs of a schedule that a later run stands for.", registry=registry
+        )
         self._overdue = Gauge("syncd_overdue_seconds", "How long the latest due mapping waits.", registry=registry)
         self._success = Gauge(
             "syncd_last_success_timestamp_seconds", "When a pass last ended without a failure.", registry=registry
@@ -87,6 +90,10 @@ class Metrics:
     def flapped(self, returns: int) -> None:
         """Count writes that brought back an earlier content."""
         self._flaps.inc(returns)
+
+    def missed(self, runs: int) -> None:
+        """Count runs of a schedule that were missed."""
+        self._missed.inc(runs)
 
     def state(self, latest: Iterable[Change], *, overdue: float) -> None:
         """Set what is so now: the latest change of each Secret, and the seconds that the most late one waits."""

@@ -90,6 +90,17 @@ class StandingReport:
         """Tell of a pass that a defect ended."""
         self._log.error("pass-broken", error=described(error))
 
+    def missed(self, schedule: str, *, runs: int, mappings: int) -> None:
+        """Tell that runs of a schedule were not made in their time, and that one stands for all of them."""
+        self._log.warning(
+            "runs-missed",
+            schedule=schedule,
+            runs=runs,
+            mappings=mappings,
+            message=f"{runs} run(s) of schedule `{schedule}` were missed: the process stood still or the clock was set "
+            "forward; the latest run stands for them all",
+        )
+
     def _say(self, change: Change) -> None:
         state = (change.action.value, change.reason, change.outcome)
         before = self._told.get(change.key)
@@ -102,6 +113,8 @@ class StandingReport:
             "name": change.key.name,
             "reason": change.reason,
         }
+        if change.also:
+            fields["also"] = change.also
         if wrote:
             keys = change.keys
             fields |= {"added": keys.added, "changed": keys.changed, "removed": keys.removed}
@@ -110,6 +123,8 @@ class StandingReport:
             self._log.info(f"secret-{change.action.value}d", **fields)
         elif change.action in _WORRYING or change.outcome in _BAD:
             event = f"secret-{change.outcome or change.action.value}"
+            if change.origin is not None:
+                fields["position"] = str(change.origin)
             self._log.warning(event, message=change.message, **fields)
         elif change.action in _QUIET:
             if before is not None and (before[0] in _WORRYING or before[2] in _BAD):

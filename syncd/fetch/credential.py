@@ -1,13 +1,17 @@
 """Credentials by reference: `{file: PATH}` or `{env: NAME}`, read when used, never kept in the configuration."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from syncd.node import Problem, Text, text
 from syncd.redact import SecretValue
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -17,9 +21,12 @@ class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     env: Text | None = None
 
     def check(self, *path: str) -> Iterable[Problem]:
-        """Give the problem of naming both or neither, at `path`."""
+        """Give what is wrong with it, at `path`. What stands under `env` is never quoted: it may be the credential."""
         if (self.file is None) == (self.env is None):
             yield Problem(path, "exactly one of file and env names a credential", "write {file: PATH} or {env: NAME}")
+        elif self.env is not None and not _NAME.fullmatch(text(self.env)):
+            what = "not the name of an environment variable; a credential is never written in the file"
+            yield Problem((*path, "env"), what, "letters, digits and _, no digit in front")
 
 
 class CredentialUnreadable(Exception):  # noqa: N818 — turned into a Failure by the adapter

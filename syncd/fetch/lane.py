@@ -18,6 +18,7 @@ from syncd.fetch.pacer import Logins, Pacer
 from syncd.fetch.retry import Sign, asked_to_wait, is_store_wide, is_timeout, next_try, not_answering, pause, sign
 from syncd.fetch.seam import Provider
 from syncd.fetch.share import Answers, Job, MakeCondition, Queue, Share
+from syncd.fetch.stuck import Stuck
 from syncd.model.reference import Answer, Failure, Wanted
 from syncd.model.store import Store
 
@@ -64,6 +65,7 @@ class Lane:
         """True while one thread waits for what is due later; more need not."""
         self._flying: dict[Job, StoreCall] = {}
         self._standing: Literal["unproven", "good", "suspect"] = "unproven"
+        self._stuck = Stuck()
         self._heard = float("-inf")
         """When the last job came back."""
         self._probe: Job | None = None
@@ -103,6 +105,8 @@ class Lane:
             else:
                 if self._standing == "good" and not self._flying and now - self._heard > PROOF_LASTS:
                     self._standing = "unproven"
+                if self._stuck.refs:
+                    share.put_last(self._stuck.refs)
                 self._queue.add(share)
                 self._staff()
         if failure is not None:
@@ -117,6 +121,9 @@ class Lane:
             for job, call in self._flying.items():
                 if overdue and job.share is share and call.on_wire() and not job.counted:
                     job.counted = True
+                    self._stuck.hangs(job.refs, job.sent)
+                    if self._stuck.alone(job.refs):
+                        continue
                     self._standing = "suspect"
                     if self._breaker.state(now) != "open":
                         self._breaker.failed(now)
@@ -170,7 +177,7 @@ class Lane:
                 job = self._next_job(now)
                 if job is not None:
                     call = StoreCall(job.share, self._logins.number, self._pacer.spend, self._clock)
-                    self._flying[job] = call
+                    self._flying[job], job.sent = call, now
                     if sat or (job is self._probe and self._held_until < FOREVER):
                         self._staff()
                     return job, call
@@ -192,7 +199,9 @@ class Lane:
             return self._send_probe(probe, now) if probe.due <= now else None
         self._probe = None
         job = self._queue.take(now, self._batch)
-        return job if job is None or self._standing == "good" else self._send_probe(job, now)
+        if job is None or self._standing == "good" or self._stuck.alone(job.refs):
+            return job
+        return self._send_probe(job, now)
 
     def _send_probe(self, job: Job, now: float) -> Job:
         self._probe = job
@@ -231,6 +240,8 @@ class Lane:
         self, job: Job, call: StoreCall, answers: dict[Wanted, Answer], *, now: float, probing: bool
     ) -> list[Delivery]:
         failed = {ref: outcome for ref, outcome in answers.items() if isinstance(outcome, Failure)}
+        late = {ref for ref, failure in failed.items() if is_timeout(failure)}
+        self._stuck.heard(answers, late, job.sent, now)
         stale = [ref for ref, failure in failed.items() if failure.stale_credential]
         if stale and not job.logged_in_anew and call.login != self._logins.number and not job.share.ended:
             anew = replace(job, refs=stale, logged_in_anew=True, due=now)
@@ -243,7 +254,7 @@ class Lane:
         if wide is not None:
             return self._meet_store_wide(job, answers, wide, now=now, probing=probing)
         flushed: list[Delivery] = []
-        if any(is_timeout(failure) for failure in failed.values()):
+        if late and not self._stuck.alone(late):
             if probing or self._breaker.state(now) == "closed":
                 self._breaker.failed(now)
             if self._breaker.state(now) == "open":

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from syncd.fetch.retry import Ending, given_up
 from syncd.fetch.share import Answers, MakeCondition, Share
@@ -20,6 +20,7 @@ from syncd.model.reference import (
 )
 from syncd.model.report import StoreCost
 
+FOREVER: Final = float("inf")
 W = TypeVar("W", bound=Wanted)
 
 
@@ -33,10 +34,11 @@ class ShareKeeper(Protocol):
 class _Waiter:
     """A thread in `outcomes`: woken once, when the last of its references is answered."""
 
-    __slots__ = ("answered", "missing")
+    __slots__ = ("answered", "heard", "missing")
 
-    def __init__(self, missing: int, answered: threading.Condition) -> None:
+    def __init__(self, missing: int, heard: float, answered: threading.Condition) -> None:
         self.missing = missing
+        self.heard = heard
         self.answered = answered
 
 
@@ -69,20 +71,23 @@ class Reading:
             self._lanes[store] = lane
         return share
 
-    def outcomes(self, refs: Iterable[RemoteRef]) -> dict[RemoteRef, Outcome]:
+    def outcomes(self, refs: Iterable[RemoteRef], *, quiet: float | None = None) -> dict[RemoteRef, Outcome]:
         """Wait until each of `refs` is answered, or its store's deadline has passed (UNAVAILABLE, `read-deadline`).
 
+        With `quiet`, also until none of them was answered for so many seconds: what is not answered then is left out.
         An outcome stays what it is once given. Raises KeyError for a reference that was not asked for.
         """
-        return {ref: answer for ref, answer in self._answers(refs) if isinstance(answer, Fetched | Failure)}
+        answers = self._answers(refs, quiet)
+        return {ref: answer for ref, answer in answers if isinstance(answer, Fetched | Failure)}
 
-    def found(self, queries: Iterable[Query]) -> dict[Query, Found]:
+    def found(self, queries: Iterable[Query], *, quiet: float | None = None) -> dict[Query, Found]:
         """Wait for what queries find, as `outcomes` does for references."""
-        return {query: answer for query, answer in self._answers(queries) if isinstance(answer, Listing | Failure)}
+        answers = self._answers(queries, quiet)
+        return {query: answer for query, answer in answers if isinstance(answer, Listing | Failure)}
 
     def answer(self, wanted: Wanted) -> Answer:
         """Wait for one answer of any kind, as `outcomes` does for references."""
-        ((_, answer),) = self._answers((wanted,))
+        ((_, answer),) = self._answers((wanted,), None)
         return answer
 
     def costs(self) -> Mapping[str, StoreCost]:
@@ -101,16 +106,16 @@ class Reading:
         """Give up what is not answered yet (UNAVAILABLE, `cancelled`). Waits for nobody."""
         self._finish(tuple(self._lanes), "cancelled")
 
-    def _answers(self, wanted: Iterable[W]) -> list[tuple[W, Answer]]:
+    def _answers(self, wanted: Iterable[W], quiet: float | None) -> list[tuple[W, Answer]]:
         asked = tuple(dict.fromkeys(wanted))
         while True:
             with self._lock:
-                overdue = self._wait(asked)
+                overdue = self._wait(asked, quiet)
                 if not overdue:
-                    return [(one, self._done[one]) for one in asked]
+                    return [(one, self._done[one]) for one in asked if one in self._done]
             self._finish(overdue, "read-deadline")
 
-    def _wait(self, asked: Sequence[Wanted]) -> tuple[str, ...]:
+    def _wait(self, asked: Sequence[Wanted], quiet: float | None) -> tuple[str, ...]:
         """Wait, holding the lock; give the stores that are overdue, if any keeps `asked` waiting."""
         missing = [ref for ref in asked if ref not in self._done]
         if not missing:
@@ -119,7 +124,7 @@ class Reading:
             if ref not in self._wanted.get(ref.store, ()):
                 raise KeyError(str(ref))
         ends = {store: self._shares[store].deadline for store in {ref.store for ref in missing}}
-        waiter = _Waiter(len(missing), self._condition(self._lock))
+        waiter = _Waiter(len(missing), self._clock(), self._condition(self._lock))
         for ref in missing:
             self._waiters.setdefault(ref, []).append(waiter)
         while waiter.missing:
@@ -128,7 +133,11 @@ class Reading:
             if overdue:
                 self._forget(waiter, missing)
                 return overdue
-            waiter.answered.wait(max(0.0, min(end for end in ends.values() if end > now) - now))
+            until = FOREVER if quiet is None else waiter.heard + quiet
+            if now >= until:
+                self._forget(waiter, missing)
+                return ()
+            waiter.answered.wait(max(0.0, min(until, *(end for end in ends.values() if end > now)) - now))
         return ()
 
     def _has_open(self, store: str, missing: Iterable[Wanted]) -> bool:
@@ -141,6 +150,7 @@ class Reading:
                 waiters.remove(waiter)
 
     def _deliver(self, answers: Answers) -> None:
+        now = self._clock()
         with self._lock:
             for ref, outcome in answers.items():
                 if ref in self._done:
@@ -151,7 +161,7 @@ class Reading:
                     # Nothing more is to come, and without this the two would keep each other, and the values, alive.
                     self._shares[ref.store].finish()
                 for waiter in self._waiters.pop(ref, ()):
-                    waiter.missing -= 1
+                    waiter.missing, waiter.heard = waiter.missing - 1, now
                     if not waiter.missing:
                         waiter.answered.notify_all()
 

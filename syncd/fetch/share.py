@@ -3,7 +3,7 @@
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
@@ -54,6 +54,10 @@ class Share:
         """Count the references that no fetch was given yet."""
         return len(self._refs) - self._position
 
+    def put_last(self, refs: Collection[Wanted]) -> None:
+        """Have these fetched after the others; before any fetch was given one."""
+        self._refs = sorted(self._refs, key=lambda ref: ref in refs)
+
     def jobs(self, batch_size: int) -> int:
         """Count the fetches that these take."""
         return self.left() if self._one_by_one else -(-self.left() // batch_size)
@@ -99,6 +103,8 @@ class Job:
     logged_in_anew: bool = False
     """True after the one retry with a new login."""
     due: float = 0.0
+    sent: float = 0.0
+    """When it was begun."""
     counted: bool = False
     """True once the breaker knows that it hangs."""
 

@@ -27,9 +27,12 @@ class Sources:
         self._found: list[Reading] = []
         self._reading_of = dict.fromkeys(named, self._named)
 
-    def found(self, queries: Iterable[Query]) -> dict[Query, Found]:
-        """Wait for what queries find, and start reading it. Raises KeyError for a query that was not asked."""
-        answers = self._queries.found(queries)
+    def found(self, queries: Iterable[Query], *, quiet: float | None = None) -> dict[Query, Found]:
+        """Wait for what queries find, and start reading it; `quiet` as in `Reading.outcomes`.
+
+        Raises KeyError for a query that was not asked.
+        """
+        answers = self._queries.found(queries, quiet=quiet)
         with self._lock:
             new = [ref for ref in found_refs(answers.values()) if ref not in self._reading_of]
             if new:
@@ -38,15 +41,17 @@ class Sources:
                 self._reading_of.update(dict.fromkeys(new, reading))
         return answers
 
-    def outcomes(self, refs: Iterable[RemoteRef]) -> dict[RemoteRef, Outcome]:
+    def outcomes(self, refs: Iterable[RemoteRef], *, quiet: float | None = None) -> dict[RemoteRef, Outcome]:
         """Wait for objects, those that `found` gave among them. Raises KeyError for one that was not wanted."""
         asked = tuple(dict.fromkeys(refs))
         by_reading: defaultdict[Reading, list[RemoteRef]] = defaultdict(list)
         with self._lock:
             for ref in asked:
                 by_reading[self._reading_of[ref]].append(ref)
-        told = {ref: outcome for reading, some in by_reading.items() for ref, outcome in reading.outcomes(some).items()}
-        return {ref: told[ref] for ref in asked}
+        told: dict[RemoteRef, Outcome] = {}
+        for reading, some in by_reading.items():
+            told.update(reading.outcomes(some, quiet=quiet))
+        return {ref: told[ref] for ref in asked if ref in told}
 
     def costs(self) -> Mapping[str, StoreCost]:
         """Count, for each store, the wire requests so far, the distinct references and queries, and the failures."""

@@ -15,8 +15,12 @@ class Entry(NamedTuple):
     mapping: str
     """Id of the mapping that wrote it."""
     when_mapping_gone: Policy
-    configuration: str
-    """Name of the configuration that wrote it: only that one may remove it as an orphan."""
+    configurations: frozenset[str]
+    """Names of the configurations that name it, never none: the last one of them alone may remove it as an orphan."""
+
+    def others(self, configuration: str) -> tuple[str, ...]:
+        """List the configurations beside this one that name it, sorted."""
+        return tuple(sorted(self.configurations - {configuration}))
 
 
 Kind = Literal["removal", "update"]

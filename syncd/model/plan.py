@@ -75,6 +75,8 @@ class Change:
     """Names of the annotations that differ, syncd's own bookkeeping left out."""
     sources: tuple[SourceVersion, ...] = ()
     message: str = ""
+    also: tuple[str, ...] = ()
+    """Further messages, each about a failure of its own."""
     origin: Position | None = None
     outcome: OutcomeWord = ""
     failure: WriteFailureKind | None = None

@@ -60,6 +60,8 @@ class Refusal:
     otherwise: Content | None = None
     """What the Secret becomes once all that is absent is confirmed, where that is not its removal: some keys of a
     `find` that shrank leave it."""
+    also: tuple[str, ...] = ()
+    """What else failed: a message each, as `message` is the worst one's."""
 
 
 Built = Content | Refusal

@@ -4,7 +4,7 @@ The desired maps are complete for the write. Foreign labels and annotations alwa
 `merge` and leave without it; what was ours and is no longer wanted leaves.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -27,6 +27,7 @@ from syncd.plan.marks import (
     MARK_ANNOTATIONS,
     MARK_LABELS,
     OWNER,
+    PLACE,
     SCHEMA,
     SCHEMA_VERSION,
     SOURCES,
@@ -35,7 +36,9 @@ from syncd.plan.marks import (
     managed_text,
     mapping_text,
     number,
+    place_text,
     proof,
+    read_mark,
     sources_text,
 )
 from syncd.redact import SecretValue
@@ -104,6 +107,8 @@ def desired_secret(
     leases = book_text(book_for(content, mark.book if mark else EMPTY, key=signing, formerly=formerly))
     if leases is not None:
         annotations[LEASES] = leases
+    if key.target in instance.plain_targets:
+        annotations[PLACE] = place_text(key)
     if signing is not None:
         annotations[OWNER] = proof(signing, instance.name, key, annotations)
     return DesiredSecret(key, content.type, data, labels, annotations, immutable)
@@ -187,6 +192,21 @@ def stale(mark: Mark, content: Content, *, formerly: Mapping[str, str]) -> Sourc
 def recreated(mark: Mark, content: Content, *, formerly: Mapping[str, str]) -> tuple[SourceVersion, ...]:
     """List the sources whose object was deleted and made anew: a lower number than the one recorded, made later."""
     return tuple(source for source, anew in _lower(mark, content, formerly) if anew)
+
+
+def overtaken(before: LiveSecret | None, now: LiveSecret, sources: Iterable[SourceVersion]) -> bool:
+    """Tell whether a run of ours may have put newer values into a Secret since it was judged than those of `sources`.
+
+    Where another one wrote, only versions that count up tell that it did not.
+    """
+    recorded = None if before is None else before.annotations.get(SOURCES)
+    if recorded is None and SOURCES not in now.annotations:
+        return before is None or dict(now.data) != dict(before.data)
+    if now.annotations.get(SOURCES) == recorded:
+        return False
+    ours = {source.ref: number(source.version) for source in sources}
+    theirs = ((ours.get(source.ref), number(source.version)) for source in read_mark(now.annotations).sources or ())
+    return not all(mine is not None and its is not None and its <= mine for mine, its in theirs)
 
 
 def _lower(mark: Mark, content: Content, formerly: Mapping[str, str]) -> Iterator[tuple[SourceVersion, bool]]:

@@ -16,6 +16,7 @@ from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Action, Change, Plan
 from syncd.model.reference import FailureClass, Wanted
 from syncd.plan.instance import HOUR, Instance, Rules
+from syncd.plan.marks import MAPPING
 
 W = TypeVar("W", bound=Wanted)
 TenantStore = tuple[str, str]
@@ -57,6 +58,14 @@ def removes(change: Change) -> bool:
     return change.action in (Action.DELETE, Action.REPLACE) or (
         change.action is Action.UPDATE and bool(change.keys.removed)
     )
+
+
+def lets_go(change: Change) -> bool:
+    """Tell whether the Secret is no longer ours once this change is done: it goes, or our keys and marks leave it."""
+    released = (
+        change.action is Action.UPDATE and change.desired is not None and MAPPING not in change.desired.annotations
+    )
+    return change.action is Action.DELETE or released
 
 
 def kinds(change: Change, rules: Rules) -> tuple[Kind, ...]:
@@ -106,7 +115,7 @@ def guard(
                 kind, stores, used=used, rules=rules, mappings=mappings_per_store, suspect=suspect, unread=unread
             )
             if message and passed[kind] >= allowed[kind]:
-                held = f"{change.key}: held, {message}; {_way_out(kind, due[kind])}"
+                held = f"{change.key}: held, {message}; {_way_out(change, kind, due[kind])}"
                 break
         if held:
             changes.append(replace(change, outcome="held", message=held))
@@ -121,7 +130,7 @@ def emptied(
     mappings: Collection[SecretMapping], inventory: Inventory, *, instance: Instance, allow: bool
 ) -> str | None:
     """Object to a configuration without mappings where it had some (`guards.allowNoMappings` allows it)."""
-    had = sum(entry.configuration == instance.configuration for entry in inventory.entries.values())
+    had = sum(instance.configuration in entry.configurations for entry in inventory.entries.values())
     if mappings or allow or not had:
         return None
     return (
@@ -132,7 +141,7 @@ def emptied(
 
 def taken_over(mappings: Collection[SecretMapping], inventory: Inventory, *, instance: Instance) -> str | None:
     """Object to a configuration that knows nothing of what its instance owns (`--take-over` accepts)."""
-    others = sorted({e.configuration for e in inventory.entries.values()} - {instance.configuration})
+    others = sorted({name for e in inventory.entries.values() for name in e.others(instance.configuration)})
     if not others or not mappings:
         return None
     keys = {mapping.key for mapping in mappings}
@@ -146,9 +155,15 @@ def taken_over(mappings: Collection[SecretMapping], inventory: Inventory, *, ins
     )
 
 
-def _way_out(kind: Kind, due: int) -> str:
-    flag = "--allow-deletes" if kind == "removal" else "--allow-changes"
-    return f"`syncd apply {flag} {due}` lets this run's {due} {kind}(s) through once"
+def _way_out(change: Change, kind: Kind, due: int) -> str:
+    """Name the whole command: what is due for its absence goes by `--prune` alone, a replacement by its own word."""
+    words = ["syncd apply"]
+    if lets_go(change):
+        words.append("--prune")
+    if change.action is Action.REPLACE:
+        words.append("--allow-replace")
+    words.append(f"--allow-deletes {due}" if kind == "removal" else f"--allow-changes {due}")
+    return f"`{' '.join(words)}` lets this run's {due} {kind}(s) through once"
 
 
 def _objection(

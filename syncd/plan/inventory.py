@@ -7,9 +7,11 @@ from dataclasses import replace
 from syncd.model.inventory import Entry, Inventory, Kind, Removal
 from syncd.model.mapping import Policy, SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, Plan
-from syncd.plan.guards import TenantStore, kinds, tenant_stores
+from syncd.model.secret import DesiredSecret, LiveSecret
+from syncd.plan.guards import TenantStore, kinds, lets_go, tenant_stores
 from syncd.plan.instance import HOUR, Instance, Rules
 from syncd.plan.marks import WHEN_MAPPING_GONE
+from syncd.plan.orphans import LEFT
 
 _WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE})
 
@@ -42,23 +44,26 @@ def before_writes(
     """Say what to save before the plan's first write; None where it stands so already.
 
     It then holds every Secret that the plan will make, all that it found to be ours (so that a lost inventory is
-    rebuilt), and the removals (and limited updates) that the plan is about to make. An entry goes over to this
-    configuration with a write, or with `take_over`. `gone` are entries whose Secrets are missing: they leave with the
-    next save that has another cause, as do those of Secrets that are no longer ours.
+    rebuilt), and the removals (and limited updates) that the plan is about to make. An entry that the configuration
+    wants bears its name, with `take_over` its name alone; one that it leaves to others no longer does. `gone` are
+    entries whose Secrets are missing: they leave with the next save that has another cause, as do those of Secrets
+    that are no longer ours, where no other configuration names them.
     """
     entries = dict(inventory.entries)
     for change in plan.changes:
         entry = _entry(change, entries.get(change.key), instance, take_over=take_over)
         if entry is not None:
             entries[change.key] = entry
+        elif leaves(change) and (known := entries.get(change.key)) and known.others(instance.configuration):
+            _leave(entries, change.key, instance)
     recent = tuple(removal for removal in inventory.removals if removal.at > now - HOUR)
     counted = _counted(plan, instance, rules, now)
     if entries == inventory.entries and not counted and not inventory.unsaved:
         return None
     written = {change.key for change in plan.changes if change.action in _WRITES}
     lost = {c.key for c in plan.changes if c.action is Action.ORPHAN and c.ownership in ("none", "foreign")}
-    for key in lost.union(gone) - written:
-        entries.pop(key, None)
+    for key in lost.union(gone) & entries.keys() - written:
+        _leave(entries, key, instance)
     return replace(inventory, entries=entries, removals=recent + counted, unsaved=False)
 
 
@@ -71,30 +76,46 @@ def after_removals(inventory: Inventory, removed: Iterable[SecretKey]) -> Invent
     return replace(inventory, entries=entries, unsaved=False)
 
 
-def lets_go(change: Change) -> bool:
-    """Tell whether the Secret is no longer ours once this change is done: its entry then leaves."""
-    released = change.action is Action.UPDATE and change.reason in ("source-absent", "mapping-gone")
-    return change.action is Action.DELETE or released
+def leaves(change: Change) -> bool:
+    """Tell whether this configuration leaves the Secret to others that name it: its name then goes from the entry."""
+    return change.action is Action.ORPHAN and change.reason == LEFT
 
 
 def _entry(change: Change, known: Entry | None, instance: Instance, *, take_over: bool) -> Entry | None:
     """Make the entry of a Secret that is ours or about to be; None where its entry stays as it is, or there is none."""
-    if change.key.target in instance.plain_targets or change.action is Action.ORPHAN or lets_go(change):
+    orphan = change.origin is None  # no mapping of this configuration names it
+    if change.key.target in instance.plain_targets or orphan or lets_go(change) or change.action is Action.CONFLICT:
         return None
     written = change.action in _WRITES and change.outcome != "held" and change.writable
-    if not written and change.ownership != "proven":
-        return None
-    if not written and change.action is Action.CONFLICT:
-        return None
+    if not written and change.ownership == "none" and known is not None and known.tenant == change.tenant:
+        # Not looked at, since it is suspended, or it does not answer: wanted all the same.
+        return known._replace(configurations=known.configurations | {instance.configuration})
     holder = change.desired if written else change.live
-    if written and change.unissued is not None:
-        policy: Policy = change.unissued.when_mapping_gone
-    elif holder is None:
+    awaits = written and change.unissued is not None
+    if not awaits and (holder is None or not (written or change.ownership == "proven")):
         return None
+    policy = _policy(change, holder)
+    names = frozenset({instance.configuration})
+    if known is not None and not take_over:
+        names |= known.configurations
+    return Entry(change.key, change.tenant, change.mapping, policy, names)
+
+
+def _policy(change: Change, holder: DesiredSecret | LiveSecret | None) -> Policy:
+    """Tell what is to become of it without its mapping: by its mark, or by the one that it gets once it is issued."""
+    if holder is None:
+        return change.unissued.when_mapping_gone if change.unissued is not None else "keep"
+    return "delete" if holder.annotations.get(WHEN_MAPPING_GONE) == "delete" else "keep"
+
+
+def _leave(entries: dict[SecretKey, Entry], key: SecretKey, instance: Instance) -> None:
+    """Take this configuration's name from an entry, and the entry away where no name is left."""
+    entry = entries[key]
+    names = entry.configurations - {instance.configuration}
+    if names:
+        entries[key] = entry._replace(configurations=names)
     else:
-        policy = "delete" if holder.annotations.get(WHEN_MAPPING_GONE) == "delete" else "keep"
-    configuration = instance.configuration if written or take_over or known is None else known.configuration
-    return Entry(change.key, change.tenant, change.mapping, policy, configuration)
+        del entries[key]
 
 
 def _counted(plan: Plan, instance: Instance, rules: Rules, now: float) -> tuple[Removal, ...]:

@@ -27,6 +27,8 @@ SOURCES: Final = "syncd.dev/sources"
 MANAGED: Final = "syncd.dev/managed"
 WHEN_MAPPING_GONE: Final = "syncd.dev/when-mapping-gone"
 OWNER: Final = "syncd.dev/owner"
+PLACE: Final = "syncd.dev/secret"
+"""For which Secret a plain mark was made, where no proof says so: TARGET/NAMESPACE/NAME."""
 SCHEMA: Final = "syncd.dev/schema"
 SUSPEND: Final = "syncd.dev/suspend"
 """The user's own: never written, never bound by the proof."""
@@ -34,7 +36,7 @@ SUSPEND: Final = "syncd.dev/suspend"
 SCHEMA_VERSION: Final = "1"
 _BOUND: Final = (MAPPING, SOURCES, MANAGED, WHEN_MAPPING_GONE, SCHEMA, LEASES)
 MARK_LABELS: Final = frozenset({MANAGED_BY, INSTANCE})
-MARK_ANNOTATIONS: Final = frozenset({*_BOUND, OWNER})
+MARK_ANNOTATIONS: Final = frozenset({*_BOUND, OWNER, PLACE})
 
 T = TypeVar("T")
 
@@ -87,6 +89,8 @@ class Mark:
     """The keys that each `find` gave, by its fingerprint (`syncd.plan.finds`)."""
     book: Book = EMPTY
     """What it says of short-lived secrets (`syncd.plan.leases`)."""
+    place: str = ""
+    """For which Secret a plain mark was made, in the form of `place_text`; empty where it does not say."""
 
     @property
     def tenant(self) -> str:
@@ -97,6 +101,11 @@ class Mark:
 def mapping_text(tenant: str, mapping_id: str) -> str:
     """Name a mapping as the mark does: TENANT/ID, or /ID. Tenants' names have no slash, so it reads one way only."""
     return f"{tenant}/{mapping_id}"
+
+
+def place_text(key: SecretKey) -> str:
+    """Name a Secret as a plain mark does: TARGET/NAMESPACE/NAME. No part has a slash, so it reads one way only."""
+    return f"{key.target}/{key.namespace}/{key.name}"
 
 
 def managed_text(
@@ -162,6 +171,7 @@ def read_mark(annotations: Mapping[str, str]) -> Mark:
         stores=frozenset(source.store for source in recorded or ()),
         found=managed.found,
         book=read_book(annotations.get(LEASES, "")),
+        place=annotations.get(PLACE, ""),
     )
 
 

@@ -4,12 +4,14 @@
 | --- | --- | --- |
 | our whole mark, its proof good for this target, namespace and name | proven | |
 | our whole mark, its proof good under a name or key of before | proven, outdated | |
-| our whole mark, no key at hand; or in a plain target | unverified | |
+| our whole mark, no key at hand | unverified | |
+| in a plain target, our whole mark, made for this target, namespace and name | unverified | |
+| in a plain target, our whole mark of this very mapping, which names another target or none | unverified, outdated | |
 | no syncd mark, no other manager's | none | `not-owned` |
 | no syncd mark, another manager's or an ownerReference | foreign | `other-manager` |
 | the label of another instance, or of a name of before with a proof by no key of before | foreign | `other-instance` |
 | our label, a newer schema | foreign | `newer-schema` |
-| part of a mark only; or a mark of another mapping that the proof does not fit (a copy) | foreign | `mark-not-ours` |
+| part of a mark only; or a copy: another mapping's mark whose proof or place does not fit | foreign | `mark-not-ours` |
 | our whole mark of this very mapping that this key did not sign | foreign | `key-lost` |
 """
 
@@ -28,10 +30,12 @@ from syncd.plan.marks import (
     MAPPING,
     MARK_ANNOTATIONS,
     OWNER,
+    PLACE,
     SCHEMA,
     SCHEMA_VERSION,
     Mark,
     number,
+    place_text,
     proved,
     read_mark,
 )
@@ -80,7 +84,9 @@ def judge(live: LiveSecret, instance: Instance, *, mapping: str) -> Verdict:  # 
         return refused
     named = labels[INSTANCE]
     present = named == instance.name
-    if instance.key is None or live.key.target in instance.plain_targets:
+    if live.key.target in instance.plain_targets:
+        return _plain(live, mapping=mapping, present=present)
+    if instance.key is None:
         return _ours("unverified", live, outdated=not present)
     for key in instance.key.signers(named, present=present):
         if proved(key, named, live.key, annotations):
@@ -92,6 +98,20 @@ def judge(live: LiveSecret, instance: Instance, *, mapping: str) -> Verdict:  # 
         return Verdict("foreign", "other-instance", holder, "name the key of that instance there")
     holder = f"belongs to syncd instance {instance.name} by its label, but this instance's key did not sign its mark"
     return Verdict("foreign", "key-lost", holder, _KEY_LOST)
+
+
+def _plain(live: LiveSecret, *, mapping: str, present: bool) -> Verdict:
+    """Judge a mark without a proof: it counts where it says that it was made.
+
+    One of before said nothing of that, and a target may have got another name: there it counts for its own mapping.
+    """
+    place = live.annotations.get(PLACE)
+    if place == place_text(live.key):
+        return _ours("unverified", live, outdated=not present)
+    same_name = place is None or place.partition("/")[2] == place_text(live.key).partition("/")[2]
+    if same_name and live.annotations[MAPPING] == mapping:
+        return _ours("unverified", live, outdated=True)
+    return Verdict("foreign", "mark-not-ours", "bears a mark of syncd that was copied onto it", _HAND_MADE)
 
 
 def _strange_mark(live: LiveSecret, instance: Instance) -> Verdict | None:

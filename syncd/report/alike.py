@@ -1,15 +1,13 @@
 """Failures that are the same for many Secrets, put together, so that a cluster or store that is down is said once."""
 
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from syncd.model.plan import Action, Change
 
 FEWEST: Final = 4
 """So many that fail alike become one block."""
-_MORE: Final = re.compile(r" \(and [0-9]+ more of this Secret\)$")
 
 
 def blocks(changes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
@@ -25,10 +23,14 @@ def blocks(changes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
             yield tuple(alike)
 
 
-def cause(change: Change) -> str:
-    """Give the message without the Secret's or the source's own name before it."""
-    message = _MORE.sub("", change.message)
-    for name in (str(change.key), *(f"source {source.ref}" for source in change.sources)):
+def causes(change: Change) -> tuple[str, ...]:
+    """Give the distinct messages without the Secret's or a source's own name before them, the first one first."""
+    names = (str(change.key), *(f"source {source.ref}" for source in change.sources))
+    return tuple(dict.fromkeys(_nameless(message, names) for message in (change.message, *change.also)))
+
+
+def _nameless(message: str, names: Iterable[str]) -> str:
+    for name in names:
         if message.startswith((f"{name}: ", f"{name} ")):
             return message.removeprefix(name).removeprefix(":").lstrip()
     return message
@@ -39,5 +41,5 @@ def _kind(change: Change) -> object:
     # What is absent is looked for in its own place, one by one.
     unreadable = change.action is Action.UNREADABLE and change.reason != "source-absent"
     if change.message and (unreadable or change.outcome in ("failed", "skipped")):
-        return change.key.target, change.action, change.reason, change.outcome, cause(change)
+        return change.key.target, change.action, change.reason, change.outcome, causes(change)
     return id(change)

@@ -41,6 +41,10 @@ def _change(change: Change, spelling: Spelling) -> _Json:
         ],
         "message": spelling.message(change.message),
     }
+    if change.message and change.origin is not None:
+        made["position"] = str(change.origin)
+    if change.also and spelling.messages("", change.also) == change.also:
+        made["also"] = [*change.also]
     if change.outcome:
         made["outcome"] = change.outcome
     return made

@@ -65,8 +65,9 @@ def _details(change: Change, spelling: Spelling) -> Iterator[str]:
         yield f"- annotations: {_listed(change.annotations)}"
     if change.sources:
         yield f"- sources: {_listed(map(source, change.sources))}"
-    if change.message:
-        yield f"- {literal(spelling.message(change.message))}"
+    yield from (f"- {literal(told)}" for told in spelling.messages(change.message, change.also))
+    if change.message and change.origin is not None:
+        yield f"- mapping: {code(str(change.origin))}"
 
 
 def _listed(names: Iterable[str]) -> str:

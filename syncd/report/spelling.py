@@ -1,5 +1,6 @@
 """How one output spells names and messages: escaped, coloured where asked, keys under pseudonyms where asked."""
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 Color = Literal["red", "green", "yellow", "magenta", "cyan", "bold"]
@@ -37,6 +38,11 @@ class Spelling:
     def message(self, text: str) -> str:
         """Give a message as it may be shown; not escaped."""
         return HIDDEN if self._redact and text else text
+
+    def messages(self, message: str, also: Iterable[str]) -> tuple[str, ...]:
+        """Give a message, and what else is told, as they may be shown; where they are hidden, that is said once."""
+        told = tuple(text for text in (message, *also) if text)
+        return (HIDDEN,) if self._redact and told else told
 
     def painted(self, text: str, color: Color) -> str:
         """Colour a text that is escaped already."""

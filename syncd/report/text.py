@@ -9,7 +9,7 @@ from typing import Final
 from syncd.model.plan import WRITES, Action, Change, Plan
 from syncd.model.report import PassReport, StoreCost
 from syncd.model.secret import SourceVersion
-from syncd.report.alike import blocks, cause
+from syncd.report.alike import blocks, causes
 from syncd.report.spelling import Color, Spelling, escaped
 from syncd.report.summary import done, planned
 
@@ -39,7 +39,7 @@ _UNTOUCHED: Final = {
     Action.CONFLICT: "left as it is",
     Action.UNREADABLE: "kept as it is",
     Action.SUSPENDED: "left alone while it is suspended",
-    Action.ORPHAN: "kept; no mapping asks for it any more",
+    Action.ORPHAN: "left as it is",
 }
 
 
@@ -87,7 +87,8 @@ def _blocks(plan: Plan, spelling: Spelling) -> Iterator[str]:
 def _shared(change: Change, others: Sequence[Change], spelling: Spelling) -> Iterator[str]:
     names = [str(found.key) for found in (change, *others[: _NAMED - 1])]
     yield escaped(f"{', '.join(names)} and {len(others) + 1 - _NAMED} more (`--format json` names them)")
-    yield escaped(spelling.message(cause(change)))
+    first, *also = causes(change)
+    yield from map(escaped, spelling.messages(first, also))
     if change.action in _UNTOUCHED:
         yield "what is there of them is kept"
 
@@ -120,17 +121,17 @@ def _body(change: Change, spelling: Spelling) -> Iterator[str]:
     if change.mapping and change.mapping != str(change.key):
         owner = f"{change.tenant}/{change.mapping}" if change.tenant else change.mapping
         yield f"mapping: {escaped(owner)}"
-    told = spelling.message(change.message)
+    told = spelling.messages(change.message, change.also)
     yield from (f"source: {escaped(source(found))}" for found in change.sources if not _about(told, found))
-    if told:
-        yield escaped(told)
+    yield from map(escaped, told)
     if change.action in _UNTOUCHED:
         yield f"{_UNTOUCHED[change.action] if _may_stand(change) else 'nothing is written'}{_place(change)}"
 
 
-def _about(message: str, found: SourceVersion) -> bool:
-    """Tell whether a message is about this source."""
-    return message.startswith((f"source {found.ref}: ", f"source {found.ref} "))
+def _about(messages: Sequence[str], found: SourceVersion) -> bool:
+    """Tell whether one of these messages is about this source."""
+    begins = (f"source {found.ref}: ", f"source {found.ref} ")
+    return any(message.startswith(begins) for message in messages)
 
 
 def _may_stand(change: Change) -> bool:

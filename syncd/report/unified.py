@@ -20,8 +20,11 @@ def plan_as_unified(plan: Plan, spelling: Spelling) -> str:
         if change.action in WRITES:
             lines += _patch(change, name, spelling)
         elif change.action is not Action.UNCHANGED:
-            message = f": {escaped(spelling.message(change.message))}" if change.message else ""
+            first, *also = spelling.messages(change.message, change.also) or ("",)
+            place = f" [{escaped(str(change.origin))}]" if change.message and change.origin is not None else ""
+            message = f": {escaped(first)}{place}" if first else ""
             lines.append(f"# {name}: {change.action.value} ({escaped(change.reason)}){message}")
+            lines += [f"#   {escaped(told)}" for told in also]
     lines.append(f"# Plan: {planned(plan)}.")
     return "\n".join(lines) + "\n"
 
@@ -31,8 +34,7 @@ def _patch(change: Change, name: str, spelling: Spelling) -> Iterator[str]:
     yield spelling.painted(f"+++ {_NOTHING if change.action is Action.DELETE else f'desired/{name}'}", "bold")
     held = ", held" if change.outcome == "held" else ""
     yield spelling.painted(f"@@ {change.action.value}: {escaped(change.reason)}{held} @@", "cyan")
-    if change.message:
-        yield f"# {escaped(spelling.message(change.message))}"
+    yield from (f"# {escaped(told)}" for told in spelling.messages(change.message, change.also))
     yield from _data(change, spelling)
     live, desired = change.live, change.desired
     labels = (live.labels if live else None, desired.labels if desired else None)

@@ -70,24 +70,17 @@ class KubernetesHome(KubernetesHomeReader):
         found = self.key()
         if found is not None:
             return found
-        inventory = self.got(self.part_place(0))
-        if isinstance(inventory, HomeFailure):
-            return inventory
-        if inventory is None:
-            return self.renew_key()
-        former = self.former()
-        if isinstance(former, HomeFailure):
-            return former
-        keys = [key for name, key in former if name == self._instance]
-        if keys and self.read_part(0, self._instance, keys, Stored()) is None:
+        lost = self.key_lost()
+        if lost is None:
             return self.renew_key()
         # Looked at with an inventory too: another first start may have made both since.
-        return self.key() or self._no_key(lost=True)
+        return (self.key() or lost) if lost.reason == "key-lost" else lost
 
     def renew_key(self) -> InstanceKey | HomeFailure:
         """Make the key where there is none, whatever else stands, and give the one that then stands."""
         failure = self._post_key() if self._key_file is None else make_key_file(self._key_file, self._random_bytes)
-        return failure or self.key() or self._no_key(lost=False)
+        message = f"the instance's key ({self.key_name()}) could not be made; try again"
+        return failure or self.key() or HomeFailure("key-unwritable", message)
 
     def reset_inventory(self, key: InstanceKey, permit: Permit) -> HomeFailure | None:
         """Put an empty inventory in the place of what stands there, whoever signed it."""
@@ -120,8 +113,13 @@ class KubernetesHome(KubernetesHomeReader):
         self._known = whole(found.parts)
         return self.taken_along(found if found.parts else None, key)
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write the parts that changed; where another writer came first, read again, merge by entry and try again."""
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        """Write the parts that changed; where another writer came first, read again, merge by entry and try again.
+
+        Without `merge` that is `inventory-changed`.
+        """
+        if not merge:
+            return self._save_as_read(inventory, key, permit)
         for attempt in range(_TRIES):
             if self._stored is None or attempt:
                 stored = self._refresh(key)
@@ -140,6 +138,25 @@ class KubernetesHome(KubernetesHomeReader):
             return failure
         message = f"{name_of(self.part_place(0))}: other writers change it all the time; try again later"
         return HomeFailure("inventory-contended", message)
+
+    def _save_as_read(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
+        """Write over what was read last and over nothing else."""
+        changed = HomeFailure("inventory-changed", f"{name_of(self.part_place(0))}: another writer came first")
+        if self._stored is None:
+            return changed
+        try:
+            failure = self._put(self._stored, inventory, key, permit)
+        except _ChangedMeanwhile as meanwhile:
+            if not meanwhile.perhaps_ours:
+                return changed
+            # The answer was lost: what stands there tells whether the write was.
+            stored = self._refresh(key)
+            if isinstance(stored, HomeFailure):
+                return stored
+            failure = None if stored.parts and whole(stored.parts) == inventory else changed
+        if failure is None:
+            self._known = inventory
+        return failure
 
     def _refresh(self, key: InstanceKey) -> Stored | HomeFailure:
         found = self.read_parts(self._instance, key.signers(self._instance, present=True))
@@ -176,13 +193,13 @@ class KubernetesHome(KubernetesHomeReader):
                 answer = self._writes.patch(place, encode_config_map_patch(state, content), permit)
         except CallFailed as failed:
             if failed.sent:
-                raise _ChangedMeanwhile from None
+                raise _ChangedMeanwhile(perhaps_ours=True) from None
             return HomeFailure(failed.reason, f"{name_of(place)}: {failed.message}")
         if answer.status == 409 and state is None and number:
             return self._put_over(number, part, stored, key, permit)
         gone = answer.status == 404 and decode_status(answer.body).not_found(place.resource, place.name)
         if answer.status == 409 or answer.status >= 500 or gone:
-            raise _ChangedMeanwhile
+            raise _ChangedMeanwhile(perhaps_ours=answer.status >= 500)
         metadata = decode_metadata(answer.body, place.namespace, place.name) if answer.status in (200, 201) else None
         if metadata is None:
             return refused(place, answer)
@@ -202,7 +219,7 @@ class KubernetesHome(KubernetesHomeReader):
         if failure is not None:
             return failure
         if number not in stored.parts:
-            raise _ChangedMeanwhile
+            raise _ChangedMeanwhile(perhaps_ours=False)
         return self._put_part(number, Part({**stored.parts[number].entries, **part.entries}), stored, key, permit)
 
     def _post_key(self) -> HomeFailure | None:
@@ -218,19 +235,14 @@ class KubernetesHome(KubernetesHomeReader):
         told_by_reading = answer.status in (201, 409) or answer.status >= 500
         return None if told_by_reading else refused(place, answer)
 
-    def _no_key(self, *, lost: bool) -> HomeFailure:
-        where = str(self._key_file) if self._key_file else name_of(self._key_place)
-        if lost:
-            message = (
-                f"the instance's key ({where}) is gone, but its inventory, {name_of(self.part_place(0))}, stands: put "
-                "the key back from a backup, or sign the marks anew with `syncd own --resign`"
-            )
-            return HomeFailure("key-lost", message)
-        return HomeFailure("key-unwritable", f"the instance's key ({where}) could not be made; try again")
-
     def _labels(self) -> dict[str, str]:
         return {"app.kubernetes.io/managed-by": "syncd", "syncd.dev/instance": self._instance}
 
 
 class _ChangedMeanwhile(Exception):  # noqa: N818 — leads to another look, not to a person
     """The stored inventory is not what it was when it was read, or it is not known what it is."""
+
+    def __init__(self, *, perhaps_ours: bool) -> None:
+        """Say whether it may be our own write whose answer was lost."""
+        super().__init__()
+        self.perhaps_ours = perhaps_ours

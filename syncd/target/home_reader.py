@@ -86,6 +86,27 @@ class KubernetesHomeReader:
             keys.append(Former(previous.instance, found))
         return tuple(keys)
 
+    def key_lost(self) -> HomeFailure | None:
+        """Look whether an inventory stands that no key of before proves."""
+        answer = self.got(self.part_place(0))
+        if answer is None or isinstance(answer, HomeFailure):
+            return answer
+        former = self.former()
+        if isinstance(former, HomeFailure):
+            return former
+        keys = [key for name, key in former if name == self._instance]
+        if keys and self.read_part(0, self._instance, keys, Stored()) is None:
+            return None
+        message = (
+            f"the instance's key ({self.key_name()}) is gone, but its inventory, {name_of(self.part_place(0))}, "
+            "stands: put the key back from a backup, or sign the marks anew with `syncd own --resign`"
+        )
+        return HomeFailure("key-lost", message)
+
+    def key_name(self) -> str:
+        """Name the key in a message: its file, or its Secret."""
+        return str(self._key_file) if self._key_file else name_of(self._key_place)
+
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         """Read and check every part, and take along what the instance owned under another name."""
         stored = self.read_parts(self._instance, key.signers(self._instance, present=True))

@@ -28,7 +28,11 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
     tenant: str
     mapping: str
     when_mapping_gone: Policy
-    configuration: str
+    configurations: str | tuple[str, ...]
+    """One alone as its bare name, as every inventory had it before there could be several.
+
+    A syncd of then does not read several, and so removes nothing of what another configuration names.
+    """
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +68,7 @@ class InventoryUnusable(Exception):  # noqa: N818 — becomes a HomeFailure one 
 def encode_part(part: Part, *, instance: str, number: int, key: InstanceKey) -> dict[str, bytes]:
     """Give the `payload` and `mac` of a part; equal content gives equal bytes."""
     entries = tuple(
-        _Entry(*entry.key, entry.tenant, entry.mapping, entry.when_mapping_gone, entry.configuration)
+        _Entry(*entry.key, entry.tenant, entry.mapping, entry.when_mapping_gone, _names(entry.configurations))
         for _, entry in sorted(part.entries.items())
     )
     content = _Part(version=1, parts=part.parts, entries=entries, removals=part.removals, taken_along=part.taken_along)
@@ -92,7 +96,7 @@ def decode_part(binary: Mapping[str, bytes], *, instance: str, number: int, key:
             found.tenant,
             found.mapping,
             found.when_mapping_gone,
-            found.configuration,
+            frozenset([found.configurations] if isinstance(found.configurations, str) else found.configurations),
         )
         for found in content.entries
     ]
@@ -132,15 +136,40 @@ def divided(inventory: Inventory, before: Mapping[int, Part]) -> dict[int, Part]
 
 
 def merged(base: Inventory, ours: Inventory, theirs: Inventory) -> Inventory:
-    """Carry what changed from `base` to `ours` over to `theirs`, entry by entry; removals of both count."""
-    gone = base.entries.keys() - ours.entries.keys()
-    entries = {where: entry for where, entry in theirs.entries.items() if where not in gone}
-    entries.update({where: entry for where, entry in ours.entries.items() if base.entries.get(where) != entry})
+    """Carry what changed from `base` to `ours` over to `theirs`, entry by entry; removals of both count.
+
+    Of an entry that both changed, who names it is carried over name by name.
+    """
+    entries = dict(theirs.entries)
+    for where in base.entries.keys() - ours.entries.keys():
+        found = entries.pop(where, None)
+        names = found.configurations - base.entries[where].configurations if found is not None else frozenset()
+        if found is not None and names:
+            entries[where] = found._replace(configurations=names)
+    for where, entry in ours.entries.items():
+        if base.entries.get(where) != entry:
+            entries[where] = _merged_entry(base.entries.get(where), entry, entries.get(where))
     known, wanted = set(base.removals), set(ours.removals)
     kept = tuple(removal for removal in theirs.removals if removal in wanted or removal not in known)
     added = tuple(removal for removal in ours.removals if removal not in known and removal not in kept)
     along = tuple(dict.fromkeys((*theirs.taken_along, *ours.taken_along)))
     return Inventory(entries, tuple(sorted(kept + added)), along)
+
+
+def _merged_entry(base: Entry | None, ours: Entry, theirs: Entry | None) -> Entry:
+    """Carry the change of one entry over."""
+    if theirs is None or theirs == base:
+        return ours
+    known = base.configurations if base is not None else frozenset()
+    names = (theirs.configurations - (known - ours.configurations)) | (ours.configurations - known)
+    rest = theirs if base is not None and ours._replace(configurations=known) == base else ours
+    return rest._replace(configurations=names or theirs.configurations)
+
+
+def _names(configurations: frozenset[str]) -> str | tuple[str, ...]:
+    """Spell who names an entry; equal sets give equal bytes."""
+    names = tuple(sorted(configurations))
+    return names[0] if len(names) == 1 else names
 
 
 def _signed(instance: str, number: int, payload: bytes) -> bytes:

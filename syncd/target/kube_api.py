@@ -19,6 +19,7 @@ from syncd.model.store import Timeouts
 from syncd.target.bucket import Bucket
 from syncd.target.kube_answer import NOT_SENT, Answer, CallFailed, retry_after_seconds, translated, unreached
 from syncd.target.kube_login import Cluster, ClusterError, Session, login
+from syncd.target.kube_status import TOO_LARGE
 from syncd.target.kube_wire import MERGE_PATCH
 from syncd.target.seam import Permit
 
@@ -31,6 +32,9 @@ _TRIES: Final = 3
 _TIMEOUTS: Final = Timeouts()
 _BODY_LIMIT: Final = 4 * 1024 * 1024
 """Bytes; the API server takes 3 MiB at most, and a Secret of 1 MiB is 1.4 MiB as base64."""
+_SENT_LIMIT: Final = 3 * 1024 * 1024
+"""Bytes of a request that the API server takes (k8s.io/apiserver `MaxRequestBodyBytes`). It hangs up on a larger one
+while that is still being sent, so its 413 often never arrives."""
 _CHUNK: Final = 65_536
 _RETRIED: Final = frozenset({429, 500, 502, 503, 504})
 _JSON: Final = "application/json"
@@ -268,6 +272,8 @@ class Api(ApiReader):
     def _write(
         self, method: str, place: Place, body: bytes, permit: Permit | None, content_type: str = _JSON
     ) -> Answer:
+        if len(body) > _SENT_LIMIT:
+            raise CallFailed(reason="too-large", sent=False, message=TOO_LARGE)
         return self._tried(
             method,
             place,

@@ -222,7 +222,7 @@ def _context(paths: str, wanted: str | None) -> tuple[str, str, str]:
     except ClusterError:
         raise
     except Exception as error:  # noqa: BLE001 — not UTF-8, not YAML, no mapping: the client fails in many ways
-        message = f"the kubeconfig {paths} cannot be used ({type(error).__name__})"
+        message = f"the kubeconfig {paths} cannot be used ({type(error).__name__}); `kubectl config view` says why"
         raise ClusterError(message, "kubeconfig-unusable") from None
     return name, str(cluster), str(server).rstrip("/")
 
@@ -248,7 +248,10 @@ def _said_plainly(cluster: Cluster) -> Iterator[None]:
     except ClusterError:
         raise
     except Exception as error:  # noqa: BLE001 — files, programs and identity services: anything may come
-        message = f"{cluster.describe()}: the credentials cannot be used ({type(error).__name__})"
+        message = (
+            f"{cluster.describe()}: the credentials cannot be used ({type(error).__name__}); "
+            "log in to the cluster anew, or correct the user of that context"
+        )
         raise ClusterError(message, "credential-unusable") from None
 
 

@@ -15,6 +15,7 @@ from syncd.model.secret import ReadFailure, WriteFailure, WriteFailureKind
 
 NOT_READY: Final = "api-server-not-ready"
 """Reason of a 503, which says nothing of the one object that was asked for; another 5xx may."""
+TOO_LARGE: Final = "it is larger than the API server takes (3 MiB at most): split it in two"
 _RIGHTS: Final = "where it writes, syncd needs get, create, patch and delete on secrets (`kubectl auth can-i` tells)"
 _FIELD: Final = re.compile(r"[A-Za-z0-9_.\[\]/-]{1,200}", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
@@ -165,9 +166,7 @@ _PLAIN: Final = {
         "not-authenticated",
         "the API server does not know syncd's credential (401): look at the kubeconfig's user or the Pod's token",
     ),
-    413: Meaning(
-        "invalid", FailureClass.CONFIG, "too-large", "it is larger than the API server takes (413): split it in two"
-    ),
+    413: Meaning("invalid", FailureClass.CONFIG, "too-large", TOO_LARGE),
     503: Meaning(
         "unavailable",
         FailureClass.UNAVAILABLE,

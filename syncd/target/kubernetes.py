@@ -32,6 +32,7 @@ from syncd.workers import run_each
 
 _CLASSES: Final = {
     "name-unusable": FailureClass.CONFIG,
+    "too-large": FailureClass.CONFIG,
     "answer-too-large": FailureClass.MALFORMED,
     "rate-limited": FailureClass.THROTTLED,
     "credential-unusable": FailureClass.DENIED,
@@ -207,7 +208,7 @@ def _not_sent(key: SecretKey, failed: CallFailed) -> WriteFailure:
     message = f"{key}: {failed.message}"
     if failed.reason == "stopped":
         return WriteFailure(key, "stopped", failed.reason, message)
-    if failed.reason == "name-unusable":
+    if failed.reason in ("name-unusable", "too-large"):
         return WriteFailure(key, "invalid", failed.reason, message)
     denied = _CLASSES.get(failed.reason) in _DENIED
     return WriteFailure(key, "denied" if denied else "unavailable", failed.reason, message)

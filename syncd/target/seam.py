@@ -85,6 +85,9 @@ class HomeReader(Protocol):
     def key(self) -> InstanceKey | HomeFailure | None:
         """Read the instance's key; None where the API server itself says that there is none."""
 
+    def key_lost(self) -> HomeFailure | None:
+        """Say, where there is no key, why none may be made: `key-lost` where an inventory stands without one."""
+
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         """Read the inventory, its MAC checked; None where there is none."""
 
@@ -98,10 +101,12 @@ class Home(HomeReader, Protocol):
         `key-lost` where an inventory stands without a key.
         """
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write the inventory, with the resourceVersion it was read at as precondition.
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        """Write the inventory, with the resourceVersion it was read at as precondition; None where it is written.
 
-        Where another writer came first, read again, merge by entry and try again. None where it is written.
+        Where another writer came first, read again, merge by entry and try again. Without `merge` only what
+        `inventory` gave last is written over: then the answer is the failure `inventory-changed`, and the caller
+        reads and counts anew what the guards must count.
         """
 
 

@@ -159,9 +159,7 @@ class UnreachableDiscoveryContract(Suite):
         case.deny_listing()
         assert _failure(find(provider, query)).cls is FailureClass.DENIED
 
-    def test_nothing_is_found_where_nothing_listens(
-        self, case: ProviderCase, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_nothing_is_found_where_nothing_listens(self, case: ProviderCase, caplog: pytest.LogCaptureFixture) -> None:
         _, query = _put(case, "unreachable", "a")
         provider = case.make(case.nowhere(), timeouts=Timeouts(connect=2, read=2, total=4))
         with caplog.at_level(logging.DEBUG):

@@ -126,6 +126,11 @@ class ObjectsHomeReader:
         value = self._wire("get-key", self._objects.get_key)
         return None if value is None else instance_key(value.reveal(), "the key in memory")
 
+    def key_lost(self) -> HomeFailure | None:
+        """Look whether an inventory stands."""
+        beside = self._wire("get-inventory", self._objects.get_inventory)
+        return None if beside is None else HomeFailure("key-lost", "there is no key in memory")
+
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         """Read and check the inventory."""
         found = self._read(key)
@@ -164,13 +169,12 @@ class ObjectsHome(ObjectsHomeReader):
         found = self.key()
         if found is not None:
             return found
-        beside = self._wire("get-inventory", self._objects.get_inventory) is not None
-        if not beside:
+        lost = self.key_lost()
+        if lost is None:
             value = SecretValue(self._random_bytes(KEY_BYTES))
             if self._wire("post-key", lambda: self._objects.post_key(value)) == "no-namespace":
                 return HomeFailure("home-namespace-missing", "the home namespace does not exist")
-        lost = HomeFailure("key-lost" if beside else "key-unwritable", "there is no key in memory")
-        return self.key() or lost
+        return self.key() or lost or HomeFailure("key-unwritable", "there is no key in memory")
 
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         """Read the inventory and keep its version as the precondition of `save`."""
@@ -180,8 +184,10 @@ class ObjectsHome(ObjectsHomeReader):
         self._known = found[0]
         return None if found[1] is None else found[0]
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write it; where another writer came first, read again, merge by entry and try again."""
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        """Write it; where another writer came first, read again, merge by entry and try again, or without say so."""
+        if not merge:
+            return self._save_as_read(inventory, key, permit)
         for attempt in range(_TRIES):
             stored = self._stored if self._stored is not None and not attempt else self._refresh(key)
             if isinstance(stored, HomeFailure):
@@ -195,6 +201,15 @@ class ObjectsHome(ObjectsHomeReader):
                 self._stored, self._known = put, inventory
                 return None
         return HomeFailure("inventory-contended", "other writers change it all the time")
+
+    def _save_as_read(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
+        put = None if self._stored is None else self._put(inventory, *self._stored, key, permit)
+        if isinstance(put, HomeFailure):
+            return put
+        if put is None:
+            return HomeFailure("inventory-changed", "another writer came first")
+        self._stored, self._known = put, inventory
+        return None
 
     def _put(
         self, wanted: Inventory, standing: Inventory, version: int | None, key: InstanceKey, permit: Permit

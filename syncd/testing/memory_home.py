@@ -41,10 +41,18 @@ class MemoryHome:
         self.shelf = shelf or Shelf()
         self._known = Inventory()
         """What the caller knows: the base of what it changes."""
+        self._standing: Inventory | None = None
+        """What stood on the shelf when this process last looked or wrote."""
 
     def key(self) -> InstanceKey | HomeFailure | None:
         """Read the key."""
         return self.shelf.unreadable or self.shelf.key
+
+    def key_lost(self) -> HomeFailure | None:
+        """Look whether an inventory stands."""
+        if self.shelf.inventory is None:
+            return None
+        return HomeFailure("key-lost", "the instance's key is gone, but its inventory stands")
 
     def make_key(self) -> InstanceKey | HomeFailure:
         """Make the key where there is neither key nor inventory."""
@@ -53,8 +61,9 @@ class MemoryHome:
             return shelf.unwritable
         with shelf.lock:
             if shelf.key is None:
-                if shelf.inventory is not None:
-                    return HomeFailure("key-lost", "the instance's key is gone, but its inventory stands")
+                lost = self.key_lost()
+                if lost is not None:
+                    return lost
                 shelf.key = InstanceKey(SecretValue(bytes(range(KEY_BYTES))))
             return shelf.key
 
@@ -68,10 +77,11 @@ class MemoryHome:
         with shelf.lock:
             shelf.reads += 1
             self._known = shelf.inventory or Inventory()
+            self._standing = shelf.inventory
             return shelf.inventory
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        """Write it, merged by entry with what another process wrote since this one looked."""
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        """Write it, merged by entry with what another process wrote since this one looked, or without say so."""
         shelf = self.shelf
         if not permit.granted():
             return HomeFailure("stopped", "stopped before the inventory was written")
@@ -80,8 +90,12 @@ class MemoryHome:
         if key is not shelf.key:
             return HomeFailure("inventory-forged", "the inventory is not signed with this key")
         with shelf.lock:
-            wanted = inventory if shelf.inventory is None else merged(self._known, inventory, shelf.inventory)
+            if not merge and shelf.inventory is not self._standing:
+                return HomeFailure("inventory-changed", "another writer came first")
+            wanted = inventory
+            if merge and shelf.inventory is not None:
+                wanted = merged(self._known, inventory, shelf.inventory)
             shelf.inventory, shelf.version = wanted, shelf.version + 1
             shelf.saves.append(wanted)
-            self._known = inventory
+            self._known, self._standing = inventory, wanted
         return None

@@ -98,7 +98,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 def of(*names: str, removals: tuple[Removal, ...] = ()) -> Inventory:
     keys = [SecretKey("default", "app", name) for name in names]
-    entries = {key: Entry(key, "", str(key), "keep", "/etc/syncd.yaml") for key in keys}
+    entries = {key: Entry(key, "", str(key), "keep", frozenset({"/etc/syncd.yaml"})) for key in keys}
     return Inventory(entries, removals)
 
 
@@ -224,6 +224,33 @@ def test_what_another_writer_added_survives_every_later_save(bench: Bench) -> No
     saved(home, of("a", "b"), key)
     saved(home, of("a", "b", "c"), key)
     assert home.inventory(key) == of("a", "b", "c", "theirs")
+
+
+def test_without_merging_nothing_is_written_over_what_another_writer_wrote_since(bench: Bench) -> None:
+    home, other = bench.home(), bench.home()
+    key = made_key(home)
+    assert reason(home.save(of("never read"), key, PERMIT, merge=False)) == "inventory-changed"
+    assert home.inventory(key) is None
+    assert home.save(of("a"), key, PERMIT, merge=False) is None
+    home.inventory(key)
+    other.inventory(key)
+    saved(other, of("a", "theirs"), key)
+
+    assert reason(home.save(of("a", "ours"), key, PERMIT, merge=False)) == "inventory-changed"
+    assert bench.reader.inventory(key) == of("a", "theirs")
+    home.inventory(key)
+    assert home.save(of("a", "theirs", "ours"), key, PERMIT, merge=False) is None
+    assert bench.reader.inventory(key) == of("a", "theirs", "ours")
+
+
+def test_two_first_inventories_at_once_do_not_both_stand_without_merging(bench: Bench) -> None:
+    home, other = bench.home(), bench.home()
+    key = made_key(home)
+    assert home.inventory(key) is None
+    assert other.inventory(key) is None
+    assert other.save(of("theirs"), key, PERMIT, merge=False) is None
+    assert reason(home.save(of("ours"), key, PERMIT, merge=False)) == "inventory-changed"
+    assert bench.reader.inventory(key) == of("theirs")
 
 
 def test_writers_at_once_lose_nothing(bench: Bench) -> None:

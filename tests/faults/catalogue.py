@@ -55,12 +55,10 @@ class Row(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults
     """Text that the document must hold; white space counts as one blank."""
     part: str = ""
     """The part of the product that does not exist yet."""
-    issue: int | None = None
-    """Which issue brings that part."""
 
     def kind(self) -> Literal["tests", "document", "part"] | None:
         """Tell what accounts for the row; None for nothing, or for two things at once."""
-        if (self.says and not self.document) or (self.issue is not None and not self.part):
+        if self.says and not self.document:
             return None
         kinds: tuple[tuple[Literal["tests", "document", "part"], bool], ...] = (
             ("tests", bool(self.tests)),
@@ -133,7 +131,7 @@ def _row_problems(row: Row, root: Path) -> list[str]:
         return ["it has no title"]
     match row.kind():
         case None:
-            return ["it wants exactly one of tests, document with says, and part (with issue)"]
+            return ["it wants exactly one of tests, document with says, and part"]
         case "document":
             return _document_problems(row, root)
         case "tests":

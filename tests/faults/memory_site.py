@@ -17,10 +17,11 @@ from syncd.model.position import Position
 from syncd.model.reference import RemoteRef
 from syncd.model.selection import Selection
 from syncd.plan.instance import Instance, Rules
-from syncd.reconcile import Standing, plan, second_look, see, start_reading
+from syncd.reconcile import Standing, plan, second_look, see
 from syncd.redact import SecretValue
 from syncd.testing.memory_provider import MemoryProvider, memory_store
 from syncd.testing.memory_target import Cluster, Granted, MemoryTarget
+from syncd.told import start_reading
 from syncd.writing import Writer
 
 

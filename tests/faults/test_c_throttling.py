@@ -14,9 +14,9 @@ from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, RemoteRef
 from syncd.model.selection import Selection
 from syncd.model.store import Store
-from syncd.reconcile import refs_of
 from syncd.target.bucket import Bucket
 from syncd.testing.memory_provider import MemoryProvider, memory_store
+from syncd.told import refs_of
 from tests.faults.memory_site import Site, wants
 from tests.faults.vault_wire import LOGIN, READ, Vault, said
 from tests.integration.vault_store import Bench, ask, failed

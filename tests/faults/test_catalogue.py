@@ -46,7 +46,7 @@ def test_every_invariant_is_accounted_for() -> None:
         'tests = ["test_x.py::test_y"]',
         'tests = ["test_x.py::TestZ::test_inherited"]',
         'document = "page.md"\nsays = "is said"',
-        'part = "leader election"\nissue = 6',
+        'part = "leader election"',
     ],
 )
 def test_a_row_is_accounted_for_in_one_of_three_ways(repository: Repository, row: str) -> None:
@@ -64,7 +64,6 @@ def test_a_row_is_accounted_for_in_one_of_three_ways(repository: Repository, row
         'tests = ["test_x.py"]',
         'tests = ["test_x.py::test_y", "test_x.py::test_y"]',
         'tests = ["test_x.py::test_y"]\npart = "p"',
-        'tests = ["test_x.py::test_y"]\nissue = 5',
         'document = "page.md"',
         'document = "page.md"\nsays = "was said"',
         'document = "pages.md"\nsays = "is said"',

@@ -93,6 +93,12 @@ def only_ever_removed(world: World) -> set[SecretKey]:
     return {asked.key for asked in world.cluster.calls if asked.verb == "delete"}
 
 
+def proven(world: World, key: SecretKey) -> bool:
+    """Tell whether a Secret stands that is ours."""
+    live = world.cluster.secrets.get(key)
+    return live is not None and world.demands.proven(live)
+
+
 @pytest.mark.parametrize("begin", [first_start, everything_at_once])
 def test_a_pass_that_dies_anywhere_is_mended_by_the_next(
     begin: Callable[[], World], record_property: Callable[[str, object], None]
@@ -148,25 +154,50 @@ def applied_from_the_start() -> Program:
     return applied(first_start())
 
 
-def test_a_daemon_that_dies_anywhere_in_its_first_passes_is_mended_by_the_next() -> None:
+def lived(world: World, seconds: float, crash: tuple[int, When] | None = None) -> Program:
+    """Let a daemon live so long, or until it dies."""
+    daemon = world.new("daemon", daemon=True, crash=crash, allow_deletes=100)
+    world.run((daemon, daemon.start))
+    if not daemon.dead:
+        world.run((daemon, lambda: daemon.go_on(seconds)))
+    world.turns.kill(daemon)
+    return daemon
+
+
+@pytest.mark.parametrize(("begin", "seconds"), [(first_start, 400.0), (everything_at_once, 1300.0)])
+def test_a_daemon_that_dies_anywhere_is_mended_by_the_next(
+    begin: Callable[[], World], seconds: float, record_property: Callable[[str, object], None]
+) -> None:
     """I-CRASH."""
-
-    def run(world: World, crash: tuple[int, When] | None) -> Program:
-        daemon = world.new("daemon", daemon=True, crash=crash)
-        world.run((daemon, daemon.start))
-        if not daemon.dead:
-            world.run((daemon, lambda: daemon.go_on(400.0)))
-        world.turns.kill(daemon)
-        return daemon
-
-    whole = first_start()
-    reference = run(whole, None)
+    whole = begin()
+    reference = lived(whole, seconds)
+    wanted, removed, owned = whole.state(), only_ever_removed(whole), whole.inventory().entries
     points: list[tuple[int, When]] = [(number + 1, "before") for number in range(len(reference.calls))]
     points += [(number, "after") for number, _ in points]
-    for point in points:
-        world = first_start()
-        run(world, point)
-        run(world, None)
-        assert world.state() == whole.state(), point
+    for number, when in points:
+        world = begin()
+        crashed = lived(world, seconds, (number, when))
+        place = f"died {when} {reference.calls[number - 1]} ({number})"
+        assert crashed.dead, f"{place}: {crashed.calls}"
+        lived(world, seconds)
+        assert world.state() == wanted, place
+        entries = world.inventory().entries
+        assert entries.items() >= owned.items(), place
+        # What was removed right before the end is forgotten with the next save that has another cause.
+        assert all(not proven(world, key) for key in entries.keys() - owned.keys()), place
+        assert only_ever_removed(world) <= removed, place
         assert world.demands.broken == []
+    record_property("crash_points", len(points))
     print(f"{len(points)} crash points of a daemon: all converge")  # noqa: T201 — it is the figure
+
+
+def test_the_reference_daemon_does_everything_that_a_pass_can_do() -> None:
+    world = everything_at_once()
+    before = dict(world.cluster.secrets)
+    daemon = lived(world, 1300.0)
+    verbs = {call.partition(" ")[0] for call in daemon.calls}
+    assert verbs >= {"create", "update", "delete", "patch-inventory"}
+    assert only_ever_removed(world) == {B, C, D}
+    assert world.cluster.secrets[D].uid != before[D].uid
+    assert world.cluster.secrets[E].data.keys() == {"theirs"}
+    assert world.inventory().entries.keys() == {A, D, F, G, SecretKey("default", "one", "new")}

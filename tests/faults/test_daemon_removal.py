@@ -151,3 +151,22 @@ def test_the_wall_clock_hastens_nothing() -> None:
     rig.run(200)
     rig.stop()
     assert deletions(rig) == []
+
+
+@pytest.mark.parametrize("step", [-90_000.0, 90_000.0])
+def test_the_wall_clock_moves_no_pass(step: float) -> None:
+    """I-TIME: the same moments of every read and write, whether or not the wall clock is set meanwhile."""
+
+    def lived(by: float) -> tuple[list[float], list[tuple[float, str]]]:
+        rig = DaemonRig(*(going(f"m{number}") for number in range(4)))
+        rig.start(rules=RULES)
+        rig.run(130)
+        rig.step = by
+        rig.run(70)
+        rig.stores["s"].put("m1", b"new")
+        rig.run(400)
+        rig.stop()
+        rig.run(10)
+        return [request.at for request in rig.stores["s"].requests], [(at, asked.verb) for at, asked in rig.calls]
+
+    assert lived(step) == lived(0.0)

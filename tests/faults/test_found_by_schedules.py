@@ -110,3 +110,38 @@ def test_both_looks_of_a_pruning_apply_must_miss_the_same_source(world: World) -
     applied(world, prune=True)
     assert SECRETS[0] not in world.cluster.secrets
     assert world.demands.broken == []
+
+
+def outcome_of(program: Program, key: SecretKey) -> tuple[str, str]:
+    """Give what a run did with a Secret, and what it said of it."""
+    assert program.plan is not None
+    (change,) = (change for change in program.plan.changes if change.key == key)
+    return change.outcome, change.message
+
+
+def test_a_pruning_apply_takes_nothing_on_the_word_of_a_store_that_answered_in_part(world: World) -> None:
+    """I-DEL: a run of apply is a start as well, and nothing goes before every source of the store was read."""
+    two_sources(world)
+    third = SecretMapping(
+        "c", SECRETS[2], Position("f", 1, 1), "Opaque", data=(("z", Selection(RemoteRef("s", "z"), "p")),)
+    )
+    world.config = Config((*world.config.mappings, third))
+    world.sources.break_down("s", "unavailable", "z")
+    outcome, message = outcome_of(applied(world, prune=True), SECRETS[0])
+    assert outcome == "held"
+    assert "store s has not been read in full since the start" in message
+    world.sources.mend()
+    assert outcome_of(applied(world, prune=True), SECRETS[0]) == ("done", "")
+    assert SECRETS[0] not in world.cluster.secrets
+
+
+def test_a_store_that_is_suspect_by_the_second_look_is_not_believed(world: World) -> None:
+    """I-CAP: what the first look found believable may be wiped by the second."""
+    x, _ = two_sources(world)
+    second_look = len(applied(world, prune=False).calls) + 1
+    program = applied(world, prune=True, meanwhile={second_look: lambda: world.sources.delete(x)})
+    outcome, message = outcome_of(program, SECRETS[0])
+    assert outcome == "held"
+    assert "store s answers absent for so many of its sources" in message
+    assert SECRETS[0] in world.cluster.secrets
+    assert world.demands.broken == []

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.parsers import PARSERS, SIZE, hurtful
+from tests.faults.hurtful_bytes import SIZE, hurtful
+from tests.faults.parsers import PARSERS
 
 ROOT = Path(__file__).parents[2]
 SECONDS, MEBIBYTES = 1.0, 64.0

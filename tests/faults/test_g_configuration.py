@@ -12,8 +12,9 @@ from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Action, Plan
 from syncd.model.reference import RemoteRef
 from syncd.model.selection import Literally, Selection
-from syncd.reconcile import Standing, orphaned, plan, refs_of, see
+from syncd.reconcile import Standing, orphaned, plan, see
 from syncd.testing.memory_target import Granted
+from syncd.told import refs_of
 from syncd.writing import Writer
 from tests.faults.memory_site import Site, secret, wants
 from tests.unit.shelf import HEAD, loaded, mapping, told
@@ -78,7 +79,8 @@ def test_a_renamed_secret_is_made_and_the_one_of_before_stays_as_an_orphan(*, pr
     site.store.put("old", b"x")
     site.apply()
     renamed = wants("new", data=(("value", Selection(RemoteRef("memory", "old"))),))
-    known = Inventory({secret("old"): Entry(secret("old"), "", "team/old", "keep", site.instance.configuration)})
+    owner = frozenset({site.instance.configuration})
+    known = Inventory({secret("old"): Entry(secret("old"), "", "team/old", "keep", owner)})
     made = applied(site, (renamed,), known, prune=prune)
     assert [(change.key.name, change.action, change.reason) for change in made.changes] == [
         ("new", Action.CREATE, "missing"),

@@ -102,6 +102,17 @@ def test_what_is_too_large_for_the_api_server_is_a_matter_of_the_configuration(
     assert len(wire.heard) == 1
 
 
+def test_more_than_the_api_server_takes_at_once_is_not_sent_at_all(wire: Wire, target: KubernetesTarget) -> None:
+    """It would hang up in the middle, which looks like a network in trouble."""
+    wire.otherwise = lambda _heard: Say(201, as_the_api_gives_it("team", "app", {}))
+    most = 3 * 1024 * 1024 * 3 // 4 - 300  # in base64, with room for the rest of the body
+    assert isinstance(target.create(desired("team", "app", {"k": b"x" * most}), Granted()), Written)
+    outcome = target.create(desired("team", "app", {"k": b"x" * (most + 300)}), Granted())
+    assert isinstance(outcome, WriteFailure)
+    assert (outcome.kind, outcome.reason) == ("invalid", "too-large")
+    assert len(wire.heard) == 1
+
+
 # H13
 
 

@@ -1,7 +1,7 @@
 """Section J of the catalogue: the life of the process."""
 
 import gc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -12,12 +12,14 @@ from syncd.model.mapping import SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import ReadFailure, WriteFailure
+from syncd.model.selection import Selection
 from syncd.plan.instance import Instance, Rules
-from syncd.reconcile import Standing, orphaned, plan, refs_of, second_look, see, worth_reading
+from syncd.reconcile import Standing, orphaned, plan, second_look, see, worth_reading
 from syncd.redact import SecretValue
 from syncd.target.seam import HomeFailure, Permit
 from syncd.testing.memory_home import MemoryHome, Shelf
 from syncd.testing.memory_target import Asked, Granted
+from syncd.told import refs_of
 from syncd.writing import Writer
 from tests.faults.memory_site import Site, secret, wants
 from tests.unit.daemon_rig import INTERVAL, DaemonRig
@@ -108,8 +110,8 @@ class MortalHome(MemoryHome):
     def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
         return super().inventory(key) if self._alive() else DEAD
 
-    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit) -> HomeFailure | None:
-        return super().save(inventory, key, permit) if self._alive() else DEAD
+    def save(self, inventory: Inventory, key: InstanceKey, permit: Permit, *, merge: bool = True) -> HomeFailure | None:
+        return super().save(inventory, key, permit, merge=merge) if self._alive() else DEAD
 
 
 DEAD = HomeFailure("stopped", "the process is dead")
@@ -257,6 +259,58 @@ def test_a_mapping_that_brings_a_defect_up_is_tried_at_its_interval_and_no_other
     assert rig.data("s1") == {"k0": b"value of x1"}
     rig.stop()
     rig.run(10)
+
+
+X1 = RemoteRef("memory", "x1")
+
+
+class Lived:
+    """What a daemon of three mappings did, whose middle one may bring up a defect."""
+
+    def __init__(self, poison: SecretMapping | None, *, rig: DaemonRig | None = None) -> None:
+        """Let it live for ten intervals, in which two sources change."""
+        middle = poison or rig_wants("s1", X1)
+        outer = (rig_wants(name, RemoteRef("memory", f"x{name[1]}")) for name in ("s0", "s2"))
+        self.rig = DaemonRig(*outer, middle, cluster=rig.cluster if rig else None, shelf=rig.shelf if rig else None)
+        self.loop = self.rig.start()
+        for number in range(10):
+            self.rig.run(INTERVAL)
+            if number in (2, 7):
+                self.rig.stores["memory"].put("x0", b"rotated %d" % number)
+        self.rig.stop()
+        self.rig.run(10)
+
+    def reads(self, name: str) -> list[float]:
+        requests = self.rig.stores["memory"].requests
+        return [request.at for request in requests for ref in request.refs if ref.key == name]
+
+    def calls(self, name: str) -> list[tuple[float, str]]:
+        return [(at, asked.verb) for at, asked in self.rig.calls if asked.key.name == name]
+
+
+@pytest.mark.parametrize(
+    "broken", [{"data": (("k0", Selection(X1)), ("k1", "neither a selection nor a literal"))}, {"when_mapping_gone": 5}]
+)
+def test_a_mapping_that_cannot_be_built_or_planned_is_left_alone_after_five_passes(broken: dict[str, object]) -> None:
+    poison = replace(rig_wants("s1", X1), **broken)  # type: ignore[arg-type]
+    without, poisoned = Lived(None), Lived(poison)
+
+    for number in ("0", "2"):
+        assert poisoned.reads(f"x{number}") == without.reads(f"x{number}")
+        assert poisoned.calls(f"s{number}") == without.calls(f"s{number}")
+        assert poisoned.rig.data(f"s{number}") == without.rig.data(f"s{number}")
+    assert len(without.reads("x1")) == 11
+    assert len(poisoned.reads("x1")) == 5
+    assert "create" not in poisoned.rig.verbs("s1")
+    first, last = poisoned.rig.log.of("secret-unreadable")
+    assert (first["name"], first["reason"], last["reason"]) == ("s1", "defect", "quarantined")
+    assert f"the mapping at {poison.origin}" in str(first["message"])
+    assert b'syncd_secrets{state="unreadable"} 1.0' in poisoned.rig.metrics.text()
+    assert poisoned.rig.log.of("pass-broken") == []
+    assert poisoned.loop.behind() == ""
+
+    mended = Lived(None, rig=poisoned.rig)
+    assert mended.rig.data("s1") == {"k0": b"value of x1"}
 
 
 # J14

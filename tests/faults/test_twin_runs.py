@@ -14,6 +14,8 @@ from typing import Literal
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from syncd.daemon.passes import QUIET
+from syncd.fetch.lane import PROBE_PATIENCE
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.reference import Failure, FailureClass, RemoteRef
 from syncd.model.secret import DesiredSecret, ReadFailure, WriteFailure
@@ -96,10 +98,12 @@ class Fault:
     def delay(self) -> float:
         """Give how many seconds the rest may come later.
 
-        What shares its stores with a source that is tried again, or its pass with a slow write, waits for these;
-        nothing else waits for anything.
+        What shares its stores with a source that is tried again or does not answer goes ahead once the others have
+        answered; what shares its pass with a slow write waits for that one. Nothing else waits for anything.
         """
-        return INTERVAL if self.part == "source" or self.how == "slow" else 0.5
+        if self.how == "slow":
+            return INTERVAL
+        return PROBE_PATIENCE + QUIET + 0.5 if self.part == "source" else 0.5
 
     def hits(self, mapping: SecretMapping) -> bool:
         """Tell whether a mapping uses the broken part."""
@@ -157,7 +161,10 @@ class Twin:
                 store.break_down(STORE_FAULTS[fault.how])
         elif fault.part == "source":
             ref = REFS[int(fault.where)]
-            rig.stores[ref.store].break_down(SOURCE_FAULTS[fault.how], ref.key)
+            if fault.how == "hanging":
+                rig.stores[ref.store].hang(ref.key)
+            else:
+                rig.stores[ref.store].break_down(SOURCE_FAULTS[fault.how], ref.key)
         elif self._plain():
             self.put(CONFIG, 0)
 
@@ -247,7 +254,12 @@ def _running(fault: Fault | None, events: list[Event], breaks: Fault) -> Iterato
 
 FAULTS = st.one_of(
     st.builds(Fault, st.just("mapping"), st.sampled_from(["property", "text"]), st.just("json")),
-    st.builds(Fault, st.just("source"), st.sampled_from(sorted(SOURCE_FAULTS)), st.integers(0, len(REFS) - 1).map(str)),
+    st.builds(
+        Fault,
+        st.just("source"),
+        st.sampled_from([*sorted(SOURCE_FAULTS), "hanging"]),
+        st.integers(0, len(REFS) - 1).map(str),
+    ),
     st.builds(Fault, st.just("store"), st.sampled_from([*sorted(STORE_FAULTS), "hanging"]), st.sampled_from(STORES)),
     st.builds(Fault, st.just("namespace"), st.sampled_from(NAMESPACE_FAULTS), st.sampled_from(NAMESPACES)),
 )
@@ -271,6 +283,9 @@ EVENTS = st.lists(
 @example(Fault("mapping", "property", "json"), (0.0, LENGTH), [])
 @example(Fault("mapping", "text", "json"), (45.0, 150.0), [])
 @example(Fault("source", "denied", "3"), (45.0, 150.0), [])
+@example(Fault("source", "hanging", "0"), (0.0, LENGTH), [Event("rotate", 70.0, 1)])
+@example(Fault("source", "hanging", "7"), (45.0, LENGTH), [Event("delete", 70.0, 2)])
+@example(Fault("source", "failing", "7"), (45.0, LENGTH), [Event("rotate", 70.0, 2)])
 @example(Fault("namespace", "missing", "other"), (0.0, 150.0), [Event("rotate", 70.0, 2)])
 def test_one_broken_part_changes_nothing_for_the_rest(
     fault: Fault, window: tuple[float, float], events: list[Event]

@@ -225,7 +225,8 @@ def fields(value: object) -> object:
 
 
 def test_the_vault_policy_of_the_page_is_enough_and_no_more(world: World) -> None:
-    policy, *_ = [fence.text for fence in fences("docs/stores.md") if fence.language == "hcl"]
+    reads, finds = (fence.text for fence in fences("docs/stores.md") if fence.language == "hcl")
+    policy = reads + finds
     name = f"docs-{world.tag}"
     world.openbao.do("PUT", f"sys/policies/acl/{name}", {"policy": policy.replace('"secret/', f'"{world.mount}/')})
     role_id, secret_id = world.openbao.approle([name])
@@ -237,12 +238,18 @@ def test_the_vault_policy_of_the_page_is_enough_and_no_more(world: World) -> Non
     def mapping(name: str, key: str) -> dict[str, object]:
         return {"name": name, "data": {"k": {"store": "vault", "key": key, "property": "password"}}}
 
-    world.configure([mapping("ours", "payments/db"), mapping("theirs", "others/db"), mapping("gone", "payments/gone")])
+    def finding(name: str, path: str) -> dict[str, object]:
+        return {"name": name, "dataFrom": [{"store": "vault", "find": {"path": path}}]}
+
+    named = [mapping("ours", "payments/db"), mapping("theirs", "others/db"), mapping("gone", "payments/gone")]
+    world.configure([*named, finding("found", "payments/"), finding("not-found", "others/")])
     shown = json.loads(world.run("diff", "--format", "json", expect=2).stdout)
     assert {change["name"]: (change["action"], change["reason"]) for change in shown["changes"]} == {
         "ours": ("create", "missing"),
         "theirs": ("unreadable", "source-denied"),
         "gone": ("unreadable", "source-absent"),
+        "found": ("create", "missing"),
+        "not-found": ("unreadable", "source-denied"),
     }
 
 

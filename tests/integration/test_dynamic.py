@@ -85,7 +85,8 @@ def test_a_certificate_is_shown_issued_once_and_left_alone(world: World) -> None
     assert certificate.subject.rfc4514_string() == "CN=web.test"
     secret = world.kube.secret(world.namespace, "web")
     assert secret is not None
-    assert json.loads(secret["metadata"]["annotations"]["syncd.dev/leases"])["leases"][0]["expires"]
+    annotations = secret["metadata"]["annotations"]  # type: ignore[index]
+    assert json.loads(annotations["syncd.dev/leases"])["leases"][0]["expires"]
 
     mark, audit = world.openbao.mark(), world.kube.mark()
     assert [change["action"] for change in plan_of(world, expect=0)] == ["unchanged"]

@@ -12,19 +12,17 @@ from hypothesis import strategies as st
 
 from syncd import __version__
 from syncd.model.mapping import SecretKey
-from syncd.model.reference import FailureClass
-from syncd.model.secret import LiveSecret, Missing, ReadFailure, WriteFailure, WriteOutcome, Written
+from syncd.model.secret import LiveSecret, Missing, WriteFailure, Written
 from syncd.redact import SecretValue
 from syncd.target.kubernetes import KubernetesReader, KubernetesTarget
-from tests.servers.kube import Kube, Rule
-from tests.servers.kube_use import Granted, desired, look, target
+from tests.servers.kube import Kube
+from tests.servers.kube_use import desired, look, target
 
 if TYPE_CHECKING:
     from syncd.target.seam import Target, TargetReader
+from tests.integration.kube_writes import CANARY, PERMIT, failure, live, made
 
 pytestmark = pytest.mark.kube
-PERMIT = Granted()
-CANARY = b"canary-9f1c-value"
 
 
 @pytest.fixture
@@ -36,25 +34,6 @@ def cluster(kube: Kube) -> Iterator[KubernetesTarget]:
 @pytest.fixture
 def namespace(kube: Kube) -> str:
     return kube.namespace()
-
-
-def made(cluster: KubernetesTarget, namespace: str, name: str = "app", **data: bytes) -> LiveSecret:
-    """Create a Secret and read it."""
-    wanted = desired(namespace, name, data or {"k": b"v"})
-    assert isinstance(cluster.create(wanted, PERMIT), Written)
-    return live(cluster, wanted.key)
-
-
-def live(cluster: KubernetesTarget, key: SecretKey) -> LiveSecret:
-    found = look(cluster, key)
-    assert isinstance(found, LiveSecret), found
-    return found
-
-
-def failure(outcome: WriteOutcome) -> tuple[str, str]:
-    assert isinstance(outcome, WriteFailure), outcome
-    assert CANARY.decode() not in outcome.message
-    return outcome.kind, outcome.reason
 
 
 def test_what_is_created_is_read_back_whole(cluster: KubernetesTarget, kube: Kube, namespace: str) -> None:
@@ -98,7 +77,7 @@ def test_a_full_mebibyte_fits_and_more_is_said_to_be_too_long(
     assert failure(outcome) == ("invalid", "rejected")
     assert isinstance(outcome, WriteFailure)
     assert "data (FieldValueTooLong)" in outcome.message
-    assert failure(cluster.create(desired(namespace, "far", {"k": full * 3}), PERMIT))[0] in ("invalid", "unavailable")
+    assert failure(cluster.create(desired(namespace, "far", {"k": full * 3}), PERMIT)) == ("invalid", "too-large")
     assert kube.secret(namespace, "far") is None
 
 
@@ -263,77 +242,6 @@ def test_no_write_starts_without_a_permit(cluster: KubernetesTarget, kube: Kube,
         cluster.delete(found, Withdrawn()),
     ]
     assert [failure(outcome) for outcome in outcomes] == [("stopped", "stopped")] * 3
-    assert kube.audit(mark, namespace=namespace) == []
-
-
-# What the API server refuses
-
-
-def test_without_the_right_only_that_namespace_is_denied(kube: Kube) -> None:
-    mine, theirs = kube.namespace(), kube.namespace()
-    user = kube.user("limited", Rule(("get", "create", "patch", "delete"), namespace=mine))
-    kube.put_secret(theirs, "app", {"k": b"theirs"})
-    with target(kube, user) as limited:
-        assert isinstance(limited.create(desired(mine, "app", {"k": b"v"}), PERMIT), Written)
-        found = look(limited, SecretKey("default", theirs, "app"))
-        assert isinstance(found, ReadFailure)
-        assert (found.cls, found.reason) == (FailureClass.DENIED, "permission-denied")
-        assert theirs in found.message
-        assert "get, create, patch and delete on secrets" in found.message
-        assert failure(limited.create(desired(theirs, "new", {"k": CANARY}), PERMIT)) == ("denied", "permission-denied")
-        own = live(limited, SecretKey("default", mine, "app"))
-        foreign = dataclasses.replace(own, key=SecretKey("default", theirs, "app"))
-        assert failure(limited.delete(foreign, PERMIT)) == ("denied", "permission-denied")
-
-
-def test_a_used_up_quota_is_told_from_a_missing_right(cluster: KubernetesTarget, kube: Kube, namespace: str) -> None:
-    kube.quota(namespace, secrets=0)
-    outcome = cluster.create(desired(namespace, "app", {"k": CANARY}), PERMIT)
-    assert failure(outcome) == ("quota", "quota-exceeded")
-
-
-def test_a_missing_or_terminating_namespace_has_its_own_reason(cluster: KubernetesTarget, kube: Kube) -> None:
-    nowhere = "t-nowhere"
-    outcome = cluster.create(desired(nowhere, "app", {"k": CANARY}), PERMIT)
-    assert failure(outcome) == ("gone", "namespace-missing")
-    assert isinstance(outcome, WriteFailure)
-    assert f"kubectl create namespace {nowhere}" in outcome.message
-    assert isinstance(look(cluster, SecretKey("default", nowhere, "app")), Missing)
-
-    ending = kube.namespace()
-    found = made(cluster, ending)
-    kube.terminate(ending)
-    assert failure(cluster.create(desired(ending, "new", {"k": CANARY}), PERMIT)) == ("gone", "namespace-terminating")
-    assert isinstance(live(cluster, found.key), LiveSecret)
-
-
-def test_what_is_invalid_names_field_and_reason_and_no_value(cluster: KubernetesTarget, namespace: str) -> None:
-    outcome = cluster.create(
-        desired(namespace, "app", {"k": CANARY}, labels={"env": f"not valid {CANARY.decode()}"}), PERMIT
-    )
-    assert failure(outcome) == ("invalid", "rejected")
-    assert isinstance(outcome, WriteFailure)
-    assert "metadata.labels (FieldValueInvalid)" in outcome.message
-
-    tls = cluster.create(desired(namespace, "tls", {"tls.crt": CANARY}, kind="kubernetes.io/tls"), PERMIT)
-    assert isinstance(tls, WriteFailure)
-    assert "data[tls.key] (FieldValueRequired)" in tls.message
-
-
-@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "a%2fb", "UPPER", "a b", "a\n", "-a", "a" * 254, "ä"])
-def test_a_name_that_could_lead_elsewhere_is_never_sent(
-    cluster: KubernetesTarget, kube: Kube, namespace: str, name: str
-) -> None:
-    found = made(cluster, namespace)
-    mark = kube.mark()
-    key = SecretKey("default", namespace, name)
-    assert failure(cluster.create(desired(namespace, name, {}), PERMIT)) == ("invalid", "name-unusable")
-    assert failure(cluster.delete(dataclasses.replace(found, key=key), PERMIT)) == ("invalid", "name-unusable")
-    elsewhere = SecretKey("default", name, "app")
-    assert failure(cluster.delete(dataclasses.replace(found, key=elsewhere), PERMIT)) == ("invalid", "name-unusable")
-    failed = look(cluster, key)
-    assert isinstance(failed, ReadFailure)
-    assert (failed.cls, failed.reason) == (FailureClass.CONFIG, "name-unusable")
     assert kube.audit(mark, namespace=namespace) == []
 
 

@@ -170,6 +170,12 @@ def test_a_suspended_secret_is_left_alone_whatever_happens(world: World, where: 
 # Two configurations
 
 
+def configmap(world: World) -> object:
+    """Give the inventory as it stands, with its resourceVersion."""
+    path = f"/api/v1/namespaces/{world.home}/configmaps/syncd-test-{world.tag}-inventory"
+    return world.kube.do("GET", path)
+
+
 def test_two_configurations_of_one_instance_never_prune_each_other(world: World) -> None:
     gone = {"whenMappingGone": "delete"}
     configure(world, {**OURS, **gone}, {**OURS, **gone, "name": "shared"}, home={"namespace": world.home})
@@ -181,6 +187,35 @@ def test_two_configurations_of_one_instance_never_prune_each_other(world: World)
         done = world.run("apply", "--yes", "--prune", "--allow-deletes", "99")
         assert "other-configuration" in done.stdout
     assert {name for name in ("app", "shared", "second") if world.live(name)} == {"app", "shared", "second"}
+
+
+def test_what_two_configurations_name_goes_with_the_last_of_them(world: World) -> None:
+    gone = {"whenMappingGone": "delete"}
+    moved: dict[str, object] = {**OURS, **gone, "name": "moved"}
+    stays: dict[str, object] = {**OURS, "name": "stays"}
+    prune = ("apply", "--yes", "--prune", "--allow-deletes", "99")
+
+    def of(name: str, *mappings: dict[str, object]) -> None:
+        configure(world, *mappings, home={"namespace": world.home, "configuration": name})
+
+    of("a", moved, stays)
+    world.run("apply", "--yes")
+    of("b", moved)
+    assert "1 unchanged" in world.run("apply", "--yes").stdout
+    before = configmap(world)
+    world.run("apply", "--yes")
+    assert configmap(world) == before
+    of("a", stays)
+    assert "names it too" in world.run("diff", "--prune").stdout
+    assert "left-to-others" in world.run(*prune).stdout
+    left = world.run(*prune).stdout
+    assert "other-configuration" in left
+    assert "by hand" not in left
+    assert world.live("moved") == {"password": b"ours"}
+    of("b", {**OURS, "name": "new"}, stays)
+    world.run(*prune)
+    assert world.kube.secret(world.namespace, "moved") is None
+    assert world.live("stays") == {"password": b"ours"}
 
 
 def test_a_configuration_that_knows_none_of_what_is_owned_is_refused_until_it_takes_over(world: World) -> None:

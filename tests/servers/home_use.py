@@ -12,7 +12,7 @@ PERMIT = Granted()
 
 def entry(name: str, configuration: str = "/etc/syncd.yaml") -> Entry:
     """Make an entry of namespace `app`."""
-    return Entry(SecretKey("default", "app", name), "", f"app/{name}", "keep", configuration)
+    return Entry(SecretKey("default", "app", name), "", f"app/{name}", "keep", frozenset({configuration}))
 
 
 def of(*names: str, removals: tuple[Removal, ...] = ()) -> Inventory:

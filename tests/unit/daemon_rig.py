@@ -72,8 +72,10 @@ class DaemonRig:
         cluster: Cluster | None = None,
         shelf: Shelf | None = None,
         latency: float = 0.0,
+        configuration: str = "/etc/syncd.yaml",
     ) -> None:
         """Fill the stores; nothing runs yet. `latency` is seconds per request to a store."""
+        self.configuration = configuration
         self.time = VirtualTime(START)
         self.mappings = mappings
         refs = {selection.ref for mapping in mappings for selection in mapping.selections()}
@@ -106,7 +108,7 @@ class DaemonRig:
 
     def start(self, *, rules: Rules | None = None) -> Loop:
         """Make the loop and let it turn."""
-        instance = Instance("prod", self.ledger.key, "/etc/syncd.yaml")
+        instance = Instance("prod", self.ledger.key, self.configuration)
         standing = Standing.of(self.mappings, instance=instance, rules=rules or Rules(issue=True))
         stores = {name: memory_store(provider, name) for name, provider in self.stores.items()}
         gateway = Gateway(

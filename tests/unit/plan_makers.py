@@ -10,8 +10,8 @@ from syncd.model.position import Position
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Content, DesiredSecret, LiveSecret, Missing, Refusal, SourceVersion
 from syncd.model.selection import Selection
+from syncd.plan.decision import plan_one
 from syncd.plan.instance import Instance, Rules
-from syncd.plan.planner import plan_one
 from syncd.redact import SecretValue
 
 ME = Instance("prod", InstanceKey(SecretValue(bytes(range(32)))), "/etc/syncd.yaml")

@@ -2,7 +2,7 @@
 
 import threading
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +14,16 @@ from syncd.cli.diff import planned
 from syncd.cli.stop import Stop
 from syncd.config.settings import Configuration, Guards, KubernetesTarget
 from syncd.fetch.gateway import Gateway
-from syncd.fetch.seam import Provider
+from syncd.fetch.seam import Call, Provider
 from syncd.model.inventory import Entry, Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action
 from syncd.model.position import Position
-from syncd.model.reference import RemoteRef
+from syncd.model.reference import Fetched, Outcome, RemoteRef
+from syncd.model.secret import LiveSecret
 from syncd.model.selection import Lease, Selection
 from syncd.model.store import Store
+from syncd.redact import SecretValue
 from syncd.target.seam import Home, HomeFailure, Target
 from syncd.testing.memory_home import MemoryHome, Shelf
 from syncd.testing.memory_leases import Engine
@@ -48,10 +50,10 @@ def wants(name: str, **fields: object) -> SecretMapping:
 class Place:
     """Everything that a run meets, and what it was told."""
 
-    def __init__(self, *mappings: SecretMapping) -> None:
+    def __init__(self, *mappings: SecretMapping, store: MemoryProvider | None = None) -> None:
         """Fill the store."""
         self.mappings = mappings or tuple(wants(name) for name in NAMES)
-        self.store = MemoryProvider()
+        self.store = store or MemoryProvider()
         for name in NAMES:
             self.store.put(name, f"value of {name}".encode())
         self.cluster = Cluster()
@@ -123,6 +125,16 @@ def test_what_is_absent_twice_and_five_seconds_apart_is_pruned() -> None:
     assert place.apply(prune=True) == 0
     assert place.waited == [SECOND_LOOK] == [5.0]
     assert place.cluster.secrets.keys() == {key("b"), key("c")}
+
+
+def test_the_calls_of_the_second_look_are_in_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    place = _filled()
+    before = len(place.store.requests)
+    capsys.readouterr()
+    assert place.apply(prune=True) == 0
+    calls = len(place.store.requests) - before
+    assert calls == 4  # three sources, and one of them again
+    assert f"Store memory: {calls} calls for 3 sources, 1 failed\n" in capsys.readouterr().out
 
 
 def test_what_is_there_again_at_the_second_look_stays() -> None:
@@ -225,7 +237,7 @@ def test_a_no_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_others_did_while_a_person_thought_is_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(wants("a"))
     place.apply()
-    theirs = Entry(key("z"), "", "team/z", "keep", "/other.yaml")
+    theirs = Entry(key("z"), "", "team/z", "keep", frozenset({"/other.yaml"}))
 
     def take_away() -> None:
         place.shelf.inventory = Inventory({theirs.key: theirs})
@@ -236,6 +248,87 @@ def test_what_others_did_while_a_person_thought_is_judged_again(monkeypatch: pyt
     with pytest.raises(Stop, match="knows none of them"):
         place.apply(yes=False)
     assert place.cluster.secrets[key("a")].data["k"].reveal() == b"value of a"
+
+
+class Opaque(MemoryProvider):
+    """A store whose versions do not tell which is newer, as those of AWS and Key Vault."""
+
+    def fetch(self, refs: Sequence[RemoteRef], call: Call) -> Iterator[tuple[RemoteRef, Outcome]]:
+        for ref, outcome in super().fetch(refs, call):
+            version = f"v-{outcome.version}-x" if isinstance(outcome, Fetched) else ""
+            yield ref, replace(outcome, version=version) if isinstance(outcome, Fetched) else outcome
+
+
+def _once(act: Callable[[], object]) -> Callable[[], None]:
+    """Do it the first time that it is called, and nothing from then on."""
+    todo = [act]
+
+    def acting() -> None:
+        if todo:
+            todo.pop()()
+
+    return acting
+
+
+def _rotating(place: Place) -> Callable[[], None]:
+    """Rotate the source of `a`, and have another run write the new value, once."""
+
+    def rotate() -> None:
+        place.store.put("a", b"newest")
+        place.apply()
+
+    return _once(rotate)
+
+
+def test_an_older_value_is_not_written_over_a_newer_one_after_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(wants("a"), store=Opaque())
+    place.apply()
+    place.store.put("a", b"newer")
+    place.answer(monkeypatch, "yes\n", _rotating(place))
+
+    assert place.apply(yes=False) == 0
+    assert place.cluster.secrets[key("a")].data["k"].reveal() == b"newest"
+
+
+def test_what_changed_while_a_person_thought_is_shown_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(wants("a"), store=Opaque())
+    place.apply()
+    place.store.put("a", b"newer")
+    place.answer(monkeypatch, "yes\n", _once(lambda: place.store.put("a", b"newest")))
+
+    assert place.apply(yes=False) == 0
+    assert capsys.readouterr().err.count("Only `yes` is taken as a yes") == 2
+    assert place.cluster.secrets[key("a")].data["k"].reveal() == b"newest"
+
+
+def test_a_run_that_another_one_overtook_reads_again_before_it_writes() -> None:
+    place = Place(wants("a"), store=Opaque())
+    place.apply()
+    place.store.put("a", b"newer")
+    rotate = _rotating(place)
+
+    def overtake(asked: Asked) -> None:
+        place.cluster.answer = lambda _: None
+        if asked.verb == "update":
+            rotate()
+
+    place.cluster.answer = lambda asked: overtake(asked) if asked.verb == "update" else None
+
+    assert place.apply() == 0
+    assert place.cluster.secrets[key("a")].data["k"].reveal() == b"newest"
+
+
+def test_a_secret_with_more_keys_is_taken_over_in_one_run() -> None:
+    """I-DRY: what a diff shows is what apply does, though the Secret was not looked at before its create."""
+    place = Place(wants("a", adopt=True))
+    theirs = LiveSecret(key("a"), "uid", "1", "Opaque", {"k": SecretValue(b"o"), "x": SecretValue(b"o")}, {}, {})
+    place.cluster.secrets[key("a")] = theirs
+
+    assert place.apply() == 0
+    assert place.cluster.secrets[key("a")].data.keys() == {"k"}
+    assert len(place.shelf.inventory.removals if place.shelf.inventory else ()) == 1
 
 
 # Writes
@@ -303,6 +396,18 @@ def test_a_diff_says_what_apply_would_refuse() -> None:
     (note,) = planned(place.parts(), place.told()).notes  # type: ignore[arg-type]
     assert note.startswith("apply refuses: ")
     assert planned(place.parts(), place.told(take_over=True)).notes == ()  # type: ignore[arg-type]
+
+
+def test_a_diff_tells_a_key_that_is_not_there_yet_from_one_that_is_lost() -> None:
+    place = Place(wants("a"))
+    first = planned(place.parts(), place.told()).notes  # type: ignore[arg-type]
+    place.apply()
+    place.shelf.key = None
+    lost = planned(place.parts(), place.told()).notes  # type: ignore[arg-type]
+
+    assert [note for note in first if "makes it before it writes" in note]
+    assert not [note for note in lost if "makes it before it writes" in note]
+    assert [note for note in lost if "key is gone" in note]
 
 
 def test_a_diff_writes_nothing() -> None:

@@ -1,6 +1,10 @@
 """Mappings on a calendar: cron's weekdays, and one call for all that share a schedule."""
 
+import queue
 import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+from typing import ClassVar, Self
 
 import pytest
 from hypothesis import given
@@ -65,6 +69,75 @@ def test_without_schedules_nothing_is_started() -> None:
     calendar.wake()
     calendar.stop()
     assert not calendar._scheduler.running
+
+
+class Wall(datetime):
+    """The wall clock as APScheduler reads it, which a test may set."""
+
+    step: ClassVar[timedelta] = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + cls.step
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> type[Wall]:
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Wall)
+    monkeypatch.setattr(Wall, "step", timedelta())
+    return Wall
+
+
+class Called:
+    """What a calendar of two mappings said, one of them daily, the other of no schedule."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        self.runs: queue.Queue[tuple[SecretMapping, ...]] = queue.Queue()
+        self.missed: queue.Queue[tuple[str, int, int]] = queue.Queue()
+        self.calendar = Calendar(
+            [mapping("a", "0 3 * * *"), mapping("b", None)],
+            self.runs.put,
+            lambda schedule, runs, mappings: self.missed.put((schedule, runs, mappings)),
+        )
+        self.calendar.start()
+
+
+@pytest.fixture
+def called(wall: type[Wall]) -> Iterator[Called]:
+    assert wall.step == timedelta()
+    made = Called()
+    yield made
+    made.calendar.stop()
+
+
+def test_missed_runs_are_one_run_and_are_counted(wall: type[Wall], called: Called) -> None:
+    """J10."""
+    wall.step = timedelta(days=3)
+    called.calendar.wake()
+    assert len(called.runs.get(timeout=10)) == 1
+    assert called.missed.get(timeout=10) == ("0 3 * * *", 2, 1)
+
+    wall.step = timedelta(days=4)
+    called.calendar.wake()
+    assert len(called.runs.get(timeout=10)) == 1
+    wall.step = timedelta(days=6)
+    called.calendar.wake()
+    assert len(called.runs.get(timeout=10)) == 1
+    # The run on the fourth day was in time, and nothing was said of it.
+    assert called.missed.get(timeout=10) == ("0 3 * * *", 1, 1)
+    assert called.runs.empty()
+    assert called.missed.empty()
+
+
+def test_a_clock_that_is_set_back_misses_nothing(wall: type[Wall], called: Called) -> None:
+    wall.step = timedelta(days=-3)
+    called.calendar.wake()
+    wall.step = timedelta(days=1)
+    called.calendar.wake()
+    assert len(called.runs.get(timeout=10)) == 1
+    called.calendar.stop()
+    assert called.missed.empty()
 
 
 def test_a_late_run_is_never_dropped() -> None:

@@ -88,9 +88,10 @@ def test_every_check_that_fails_is_told_and_nothing_is_made() -> None:
     assert isinstance(refused, Refusal)
     assert (refused.reason, refused.cls) == ("check-json", FailureClass.CONFIG)
     assert "mapping shop/a, checks: " in refused.message
-    assert "and 3 more of this Secret" in refused.message
-    assert "c4nary" not in refused.message
-    assert "12" not in refused.message
+    assert len(refused.also) == 3
+    for told in (refused.message, *refused.also):
+        assert "c4nary" not in told
+        assert "12" not in told
     assert isinstance(build(mapping, {store: Fetched(SecretValue(b"123"), "1")}, now=NOW), Refusal)
 
 

@@ -77,7 +77,7 @@ def test_every_pattern_has_to_match_something(folder: Path, names: list[str]) ->
 def test_nothing_outside_a_selection_is_an_orphan(folder: Path) -> None:
     configure(folder, "a/x")
     inventory = Inventory(
-        {SecretKey("default", "a", "left"): Entry(SecretKey("default", "a", "left"), "", "m", "keep", "")}
+        {SecretKey("default", "a", "left"): Entry(SecretKey("default", "a", "left"), "", "m", "keep", frozenset({""}))}
     )
     with opened_for_reading(options()) as parts:
         standing = parts.standing(None, options())

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -209,3 +210,61 @@ def test_what_waits_behind_hung_threads_is_forgotten_with_its_reading() -> None:
     for _ in range(3):
         rig.read(patience=2)
     assert not rig.gateway._lanes["memory"]._queue._shares
+
+
+def test_what_is_answered_is_given_once_it_has_been_quiet_for_so_long() -> None:
+    rig = Rig(keys=5, latency=0.4, concurrency=1)
+    rig.store.hang("k4")
+    reading = rig.gateway.read(rig.refs())
+    first = reading.outcomes(rig.refs(), quiet=1.0)
+    assert (set(first), reasons(first)) == (set(rig.refs()[:4]), {"ok"})
+    assert rig.elapsed() == pytest.approx(4 * 0.4 + 1.0)
+    rig.store.mend()
+    assert reasons(reading.outcomes(rig.refs(), quiet=1.0)) == {"ok"}
+    assert rig.elapsed() == pytest.approx(4 * 0.4 + 1.0)
+
+
+def test_quiet_ends_no_reading_that_is_overdue() -> None:
+    rig = Rig(keys=2)
+    rig.store.hang("k1")
+    reading = rig.gateway.read(rig.refs(), patience=2.5)
+    told = [len(reading.outcomes(rig.refs(), quiet=1.0)) for _ in range(3)]
+    assert (told, rig.elapsed()) == ([1, 1, 2], 2.5)
+    assert failure_of({rig.refs()[1]: reading.outcomes(rig.refs())[rig.refs()[1]]}).reason == "read-deadline"
+
+
+@pytest.mark.parametrize("times_out", [False, True])
+@pytest.mark.parametrize("stuck", ["k0", "k5", "k9"])
+def test_an_object_that_hangs_at_every_reading_holds_no_other_of_its_store(stuck: str, *, times_out: bool) -> None:
+    """I-ISO: nor does trying it again by itself, and the breaker stays closed."""
+    rig = Rig(keys=10, latency=0.02, concurrency=50)  # what hangs here hangs for good, each time
+    if times_out:
+        rig.store.break_down(TIMEOUT, stuck)
+    else:
+        rig.store.hang(stuck)
+    alone = RemoteRef("memory", stuck)
+    others = [ref for ref in rig.refs() if ref != alone]
+    rig.read()
+    for number in range(12):
+        again = rig.gateway.read([alone], patience=10.0)
+        rig.time.sleep(1 + number)
+        before = rig.elapsed()
+        assert reasons(rig.gateway.read(rig.refs()).outcomes(others)) == {"ok"}
+        assert rig.elapsed() - before < 0.1
+        assert reasons(again.outcomes([alone])) == {"timeout" if times_out else "read-deadline"}
+    assert rig.gateway.paused() == {}
+
+
+def test_a_store_that_hangs_is_paused_though_one_of_its_objects_hung_before() -> None:
+    rig = Rig(keys=10)
+    rig.store.hang("k0")
+    rig.read()
+    rig.read()
+    rig.store.hang()
+    for _ in range(6):
+        rig.read()
+    assert "memory" in rig.gateway.paused()
+    rig.store.mend()
+    rig.time.sleep(400)
+    assert reasons(rig.read()) == {"ok"}
+    assert rig.gateway.paused() == {}

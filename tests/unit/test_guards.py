@@ -8,13 +8,15 @@ from syncd.model.inventory import Entry, Inventory, Removal
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges, Plan
 from syncd.model.reference import FailureClass, RemoteRef
-from syncd.model.secret import SourceVersion
+from syncd.model.secret import DesiredSecret, SourceVersion
 from syncd.model.selection import Literally
-from syncd.plan.guards import emptied, guard, mappings_per_store, suspect_stores, taken_over
+from syncd.plan.guards import emptied, guard, lets_go, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Rules
 from tests.unit.plan_makers import ME, SECRET, mapping
 
 NOW = 1_000_000.0
+BARE = DesiredSecret(SecretKey("default", "payments", "db-01"), "Opaque", {}, {}, {})
+"""Without a mark: what is ours has left it."""
 
 
 def _change(
@@ -69,6 +71,29 @@ def test_deletions_replacements_and_key_removals_count_and_nothing_else_does() -
     assert _outcomes(*harmless, _change(3, Action.UPDATE), _change(4), _change(5, Action.REPLACE)) == "....hh"
 
 
+@pytest.mark.parametrize(
+    ("change", "flags"),
+    [
+        (_change(1), "--prune --allow-deletes 2"),
+        (replace(_change(1, Action.UPDATE), desired=BARE), "--prune --allow-deletes 2"),
+        (replace(_change(1, Action.UPDATE), reason="source-changed"), "--allow-deletes 2"),
+        (replace(_change(1, Action.REPLACE), reason="type-changed"), "--allow-replace --allow-deletes 2"),
+    ],
+    ids=["delete", "let go", "key removed", "replace"],
+)
+def test_the_way_out_names_all_that_the_change_needs(change: Change, flags: str) -> None:
+    plan = guard(Plan((_change(0), change)), rules=Rules(), removals=(), mappings_per_store={}, suspect=(), now=NOW)
+
+    assert f"`syncd apply {flags}` lets" in plan.changes[1].message
+
+
+def test_keys_that_leave_as_a_find_shrank_let_no_secret_go() -> None:
+    ours = replace(BARE, annotations={"syncd.dev/mapping": "payments/db"})
+
+    assert not lets_go(replace(_change(1, Action.UPDATE), desired=ours))
+    assert lets_go(replace(_change(1, Action.UPDATE), desired=BARE))
+
+
 def test_a_replacement_that_is_held_already_uses_nothing_up() -> None:
     assert _outcomes(replace(_change(0, Action.REPLACE), outcome="held"), _change(1)) == "h."
 
@@ -112,7 +137,8 @@ def test_what_is_held_says_the_numbers_and_the_flag() -> None:
 
     assert plan.changes[1].message == (
         "payments/db-01: held, store vault of tenant a has 1 removal(s) in this hour and the limit is 1 "
-        "(5 % of 30 mapping(s), at most 10); `syncd apply --allow-deletes 2` lets this run's 2 removal(s) through once"
+        "(5 % of 30 mapping(s), at most 10); `syncd apply --prune --allow-deletes 2` lets "
+        "this run's 2 removal(s) through once"
     )
 
 
@@ -224,7 +250,7 @@ def test_mappings_are_counted_for_each_store_they_name() -> None:
 
 
 def _owned(configuration: str = ME.configuration) -> Inventory:
-    return Inventory({SECRET: Entry(SECRET, "", "payments/db", "keep", configuration)})
+    return Inventory({SECRET: Entry(SECRET, "", "payments/db", "keep", frozenset({configuration}))})
 
 
 def test_an_emptied_configuration_is_refused() -> None:

@@ -1,7 +1,9 @@
 """The bytes of the inventory: what goes in comes out, and nobody else's are taken."""
 
 import dataclasses
+import zlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,9 @@ from syncd.target.inventory import InventoryUnusable, Part, decode_part, divided
 KEY = InstanceKey(SecretValue(b"k" * 32))
 TEXT = st.text(max_size=20)
 KEYS = st.builds(SecretKey, TEXT, TEXT, TEXT)
-ENTRIES = st.builds(Entry, KEYS, TEXT, TEXT, st.sampled_from(["keep", "delete"]), TEXT)
+ENTRIES = st.builds(
+    Entry, KEYS, TEXT, TEXT, st.sampled_from(["keep", "delete"]), st.frozensets(TEXT, min_size=1, max_size=3)
+)
 REMOVALS = st.builds(
     Removal, st.floats(0, 2e9), TEXT, TEXT, st.integers(0, 10_000), st.sampled_from(["removal", "update"])
 )
@@ -79,6 +83,57 @@ def test_where_we_changed_nothing_the_merge_is_theirs(base: Inventory, theirs: I
     assert merged(base, base, theirs) == theirs
 
 
+OURS = Entry(SecretKey("default", "app", "a"), "", "app/a", "keep", frozenset({"a"}))
+
+
+def _of(*configurations: str, **fields: str) -> Inventory:
+    entry = OURS._replace(configurations=frozenset(configurations), **fields)  # type: ignore[arg-type]
+    return Inventory({entry.key: entry})
+
+
+def test_one_configuration_is_spelled_as_it_was_before_there_could_be_several() -> None:
+    """J13."""
+    before = (OURS.key.target, "app", "a", "", "app/a", "keep", "a")
+    content = {"version": 1, "parts": 1, "entries": [before]}
+    payload = zlib.compress(msgspec.json.encode(content), 6)
+    signed = {"payload": payload, "mac": KEY.mac("inventory", module._signed("prod", 0, payload))}
+    assert decode_part(signed, instance="prod", number=0, key=KEY) == Part(_of("a").entries)
+    for names, spelled in ((("a",), "a"), (("b", "a"), ["a", "b"])):
+        told = msgspec.json.decode(zlib.decompress(encoded(Part(_of(*names).entries))["payload"]))
+        assert told["entries"][0][-1] == spelled
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "merges"),
+    [
+        (_of("a", "b"), _of("a", "c"), _of("a", "b", "c")),
+        (_of("b"), _of("a", "c"), _of("b", "c")),
+        (_of("a", "b"), _of("c"), _of("b", "c")),
+        (_of("a", "b"), _of("a", "c", mapping="other"), _of("a", "b", "c", mapping="other")),
+        (_of("a", mapping="ours"), _of("a", "c", mapping="other"), _of("a", "c", mapping="ours")),
+        (Inventory(), _of("a", "c"), _of("c")),
+        (Inventory(), _of("a", mapping="other"), Inventory()),
+        (_of("a", "b"), Inventory(), _of("a", "b")),
+    ],
+)
+def test_who_names_an_entry_is_merged_name_by_name(ours: Inventory, theirs: Inventory, merges: Inventory) -> None:
+    assert merged(_of("a"), ours, theirs) == merges
+
+
+@given(base=INVENTORIES, ours=INVENTORIES, theirs=INVENTORIES)
+def test_no_merge_loses_a_name_that_somebody_added_or_leaves_an_entry_without_one(
+    base: Inventory, ours: Inventory, theirs: Inventory
+) -> None:
+    result = merged(base, ours, theirs)
+    assert all(entry.configurations for entry in result.entries.values())
+    for side in (ours, theirs):
+        for where, entry in side.entries.items():
+            known = base.entries.get(where)
+            added = entry.configurations - (known.configurations if known else frozenset())
+            if added:
+                assert added <= result.entries[where].configurations
+
+
 def test_nobody_elses_bytes_are_taken() -> None:
     mine = encoded(Part({}))
     payload = bytearray(mine["payload"])
@@ -103,7 +158,7 @@ def test_signed_bytes_of_another_version_are_unreadable(monkeypatch: pytest.Monk
 
 def test_ten_thousand_entries_fit_in_two_config_maps() -> None:
     keys = [SecretKey("default", f"team-{n % 97}", f"database-credentials-{n}") for n in range(10_000)]
-    entries = {key: Entry(key, "payments", str(key), "keep", "/etc/syncd/syncd.yaml") for key in keys}
+    entries = {key: Entry(key, "payments", str(key), "keep", frozenset({"/etc/syncd/syncd.yaml"})) for key in keys}
     parts = divided(Inventory(entries), {})
     sizes = [len(encoded(part, number=number)["payload"]) for number, part in parts.items()]
     assert len(sizes) == 2

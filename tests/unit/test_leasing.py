@@ -20,12 +20,13 @@ from syncd.model.selection import KeyRules, Lease, Literally, Selection
 from syncd.model.shaping import Checks
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.leases import OVERLAP
-from syncd.reconcile import Seen, Standing, plan, see, start_reading
+from syncd.reconcile import Seen, Standing, plan, see
 from syncd.redact import SecretValue
 from syncd.report import render_diff
 from syncd.testing.memory_leases import LOST, Engine
 from syncd.testing.memory_provider import MemoryProvider, memory_store
 from syncd.testing.memory_target import Asked, Cluster, Granted, MemoryReader, MemoryTarget
+from syncd.told import start_reading
 from syncd.writing import Writer
 from tests.unit.test_renewals import CREDS, HOUR, leased
 

@@ -1,6 +1,7 @@
 """The daemon's loop, on a time that passes only when everybody waits for it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from syncd.model.inventory import Entry, Inventory
 from syncd.model.plan import Action
 from syncd.model.reference import RemoteRef
 from syncd.model.secret import DesiredSecret
+from syncd.model.selection import Selection
 from syncd.redact import SecretValue
 from syncd.testing.memory_target import Asked, Cluster, Granted
 from tests.unit.daemon_rig import DOWN, INTERVAL, DaemonRig, key, wants
@@ -83,6 +85,55 @@ def test_a_hanging_store_holds_up_its_own_secrets_alone(make: Make) -> None:
     assert rig.loop.alive() == ""
 
 
+@pytest.mark.parametrize("stuck", ["x0", "x2", "x4"])
+def test_a_source_that_hangs_holds_up_its_own_secret_alone(make: Make, stuck: str) -> None:
+    """I-ISO: nor those of the same store."""
+    names = [f"x{number}" for number in range(5)]
+    rig = make(*(wants(name, vault(name)) for name in names))
+    rig.stores["vault"].hang(stuck)
+    loop = rig.start()
+    rig.run(3)
+    others = [name for name in names if name != stuck]
+    assert {key.name for key in rig.cluster.secrets} == set(others)
+    assert sorted(str(fields["name"]) for fields in rig.log.of("secret-created")) == others
+    assert "1 of 5 mapping(s)" in loop.behind()
+    assert len(rig.shelf.saves) == 1
+
+    for number in range(5):
+        for name in others:
+            rig.stores["vault"].put(name, b"new %d" % number)
+        rig.run(INTERVAL + 3)
+        assert {name: rig.data(name) for name in others} == {name: {"k0": b"new %d" % number} for name in others}
+    assert [fields["name"] for fields in rig.log.of("secret-unreadable")] == [stuck]
+    for name in others:
+        reads = [ref for ref in rig.stores["vault"].reads() if ref == vault(name)]
+        assert len(reads) <= 6 + 1
+
+    rig.stores["vault"].mend()
+    rig.run(INTERVAL + 3)
+    assert rig.data(stuck) == {"k0": b"value of " + stuck.encode()}
+
+
+def test_what_would_remove_a_key_waits_for_all_of_its_stores_answers(make: Make) -> None:
+    """I-CAP: the guards judge a store by all that it says; what is made or changed need not wait."""
+    optional = (("k0", Selection(vault("x"))), ("k1", Selection(vault("old"), optional=True)))
+    rig = make(replace(wants("a"), data=optional), wants("b", vault("y")), wants("c", vault("z")))
+    rig.start()
+    rig.run(INTERVAL + 3)
+    assert rig.data("a").keys() == {"k0", "k1"}
+
+    rig.stores["vault"].hang("z")
+    rig.stores["vault"].delete("old")
+    rig.stores["vault"].put("y", b"new")
+    while rig.data("b") != {"k0": b"new"}:
+        rig.run(1)
+    rig.run(5)
+    assert rig.data("a").keys() == {"k0", "k1"}, "nothing of this store goes while it has not said everything"
+    rig.run(10)
+    assert rig.data("a").keys() == {"k0"}
+    assert rig.verbs("a").count("update") == 1
+
+
 def test_an_interval_passes_between_two_reads(make: Make) -> None:
     rig = make(wants("a", vault("x")))
     rig.start()
@@ -153,13 +204,22 @@ def test_a_store_that_answers_again_starts_the_pauses_anew(make: Make) -> None:
     assert second - first == pytest.approx(5, abs=0.1)
 
 
+def test_missed_runs_of_a_schedule_are_told_and_counted(make: Make) -> None:
+    """J10."""
+    rig = make(wants("a", vault("x"), schedule=ONCE_A_YEAR))
+    loop = rig.start()
+    loop._calendar._missed(ONCE_A_YEAR, 2, 1)
+    assert [fields["runs"] for fields in rig.log.of("runs-missed")] == [2]
+    assert b"syncd_missed_runs_total 2.0" in rig.metrics.text()
+
+
 # Defects and threads
 
 
 def test_a_pass_that_breaks_is_told_without_its_text_and_tried_again(make: Make) -> None:
     """J12, I-LIVE, M3."""
     rig = make(wants("a", vault("x")), wants("b", aws("y")))
-    entry = Entry(key("a"), "", "team/a", "keep", "/etc/syncd.yaml")
+    entry = Entry(key("a"), "", "team/a", "keep", frozenset({"/etc/syncd.yaml"}))
     rig.ledger.record(lambda _: Inventory({entry.key: entry}), Granted())
 
     def broken(asked: Asked) -> None:
@@ -243,7 +303,7 @@ def test_a_stop_writes_nothing_more_and_says_nothing_of_what_was_given_up(make: 
 
 def test_no_write_starts_once_the_daemon_is_told_to_end(make: Make) -> None:
     rig = make(wants("a", vault("x")))
-    entry = Entry(key("a"), "", "team/a", "keep", "/etc/syncd.yaml")
+    entry = Entry(key("a"), "", "team/a", "keep", frozenset({"/etc/syncd.yaml"}))
     rig.ledger.record(lambda _: Inventory({entry.key: entry}), Granted())
 
     def end(asked: Asked) -> None:
@@ -289,7 +349,7 @@ def test_ready_means_that_everything_was_looked_at_once(make: Make) -> None:
 
 def test_an_unreadable_orphan_makes_nothing_ready(make: Make) -> None:
     rig = make(wants("a", vault("x")))
-    entry = Entry(key("left"), "", "team/left", "keep", "/etc/syncd.yaml")
+    entry = Entry(key("left"), "", "team/left", "keep", frozenset({"/etc/syncd.yaml"}))
     rig.ledger.record(lambda _: Inventory({entry.key: entry}), Granted())
     rig.stores["vault"].hang()
     loop = rig.start()

@@ -8,8 +8,10 @@ from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, KeyChanges
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure, SourceVersion
+from syncd.plan.decision import plan_one
 from syncd.plan.instance import Rules
-from syncd.plan.planner import make_plan, plan_one
+from syncd.plan.orphans import owned_entry
+from syncd.plan.planner import make_plan
 from tests.unit.plan_makers import (
     KEYLESS,
     ME,
@@ -464,3 +466,37 @@ def test_no_two_wanted_secrets_share_state() -> None:
 
     assert built.labels == {"env": "production"}
     assert len({c.desired.annotations["syncd.dev/owner"] for c in plan.changes if c.desired}) == 2
+
+
+# Defects
+
+
+def test_a_defect_that_one_mapping_brings_up_is_that_ones_alone() -> None:
+    """J12, M3."""
+    poison = mapping(SecretKey("default", "payments", "poison"), when_mapping_gone=5)
+    fine = mapping(SecretKey("default", "payments", "fine"))
+
+    (alone,) = make_plan([(fine, content())], {}, instance=ME, rules=RULES).changes
+    made = make_plan([(poison, content({"password": "canary"})), (fine, content())], {}, instance=ME, rules=RULES)
+
+    (unharmed, broken) = made.changes
+    assert unharmed == alone
+    assert _is(broken) == ("unreadable", "defect")
+    assert (broken.mapping, broken.origin, broken.desired) == ("payments/poison", poison.origin, None)
+    assert broken.message.startswith("payments/poison: a defect in syncd: ")
+    assert " at syncd." in broken.message
+    assert "the mapping at syncd.yaml:3:5" in broken.message
+    assert "canary" not in broken.message
+
+
+def test_a_defect_that_one_orphan_brings_up_is_that_ones_alone() -> None:
+    entry = owned_entry(written(), ME)
+    assert entry is not None
+    odd = written(labels=None)
+    fine = mapping(SecretKey("default", "payments", "fine"))
+
+    made = make_plan([(fine, content())], {}, instance=ME, rules=RULES, orphans=[(entry, odd)])
+
+    (broken, unharmed) = made.changes
+    assert (_is(broken), broken.mapping) == (("unreadable", "defect"), entry.mapping)
+    assert _is(unharmed) == ("create", "missing")

@@ -8,11 +8,11 @@ from syncd.model.plan import Action, Change
 from syncd.model.reference import FailureClass, Query, RemoteRef
 from syncd.model.secret import Content, LiveSecret, Missing, Refusal, SourceVersion
 from syncd.model.selection import Extract, Finding, KeyRules, Selection
+from syncd.plan.decision import plan_one
 from syncd.plan.finds import fingerprint, kept_whole
 from syncd.plan.guards import removes, tenant_stores
 from syncd.plan.instance import Rules
 from syncd.plan.marks import read_mark
-from syncd.plan.planner import plan_one
 from syncd.plan.removal import enough, gone_sources
 from tests.unit.plan_makers import ME, RULES, SECRET, foreign, mapping, stored, values, written
 

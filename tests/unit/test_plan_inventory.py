@@ -5,14 +5,18 @@ from dataclasses import replace
 from syncd.model.inventory import Entry, Inventory, Removal
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
-from syncd.model.secret import Built, Live
+from syncd.model.reference import FailureClass
+from syncd.model.secret import Built, Live, ReadFailure
+from syncd.plan.guards import lets_go
 from syncd.plan.instance import Instance, Rules
-from syncd.plan.inventory import after_removals, before_writes, lets_go, needs_read
+from syncd.plan.inventory import after_removals, before_writes, needs_read
 from syncd.plan.planner import make_plan
 from tests.unit.plan_makers import KEYLESS, ME, PLAIN, REF, SECRET, content, foreign, mapping, refusal, written
 
 NOW = 1_000_000.0
-ENTRY = Entry(SECRET, "", "payments/db", "keep", ME.configuration)
+ENTRY = Entry(SECRET, "", "payments/db", "keep", frozenset({ME.configuration}))
+THEIRS = ENTRY._replace(configurations=frozenset({"/other.yaml"}))
+BOTH = ENTRY._replace(configurations=ENTRY.configurations | THEIRS.configurations)
 KNOWN = Inventory({SECRET: ENTRY})
 ORPHAN = SecretKey("default", "payments", "left")
 
@@ -52,13 +56,61 @@ def test_a_lost_inventory_is_rebuilt_from_what_is_proven() -> None:
     assert _before(Inventory(), _plan(mapping(tenant="blue"), content(), written())) is None
 
 
-def test_an_entry_goes_over_to_this_configuration_with_a_write_or_when_taken_over() -> None:
-    theirs = Inventory({SECRET: ENTRY._replace(configuration="/other.yaml")})
+def test_whoever_wants_what_is_proven_has_the_entry_bear_its_name_and_alone_where_it_takes_over() -> None:
+    theirs = Inventory({SECRET: THEIRS})
     unchanged = _plan(mapping(), content(), written())
 
-    assert _before(theirs, unchanged) is None
+    assert _before(theirs, unchanged) == Inventory({SECRET: BOTH})
+    assert _before(Inventory({SECRET: BOTH}), unchanged) is None
     assert _before(theirs, unchanged, take_over=True) == KNOWN
-    assert _before(theirs, _plan(mapping(), content({"password": "new"}), written())) == KNOWN
+    assert _before(theirs, _plan(mapping(), content({"password": "new"}), written())) == Inventory({SECRET: BOTH})
+
+
+def test_what_is_not_looked_at_or_does_not_answer_is_wanted_all_the_same() -> None:
+    """I-DEL: suspended by its mapping or unreadable right now, and still nobody else's to remove."""
+    theirs = Inventory({SECRET: THEIRS})
+    silent = ReadFailure(SECRET, FailureClass.UNAVAILABLE, "timeout", "payments/db: no answer")
+
+    assert _before(theirs, _plan(mapping(suspend=True), content(), None)) == Inventory({SECRET: BOTH})
+    assert _before(theirs, _plan(mapping(), content(), silent)) == Inventory({SECRET: BOTH})
+
+
+def test_what_this_configuration_cannot_have_does_not_bear_its_name() -> None:
+    theirs = Inventory({SECRET: THEIRS})
+    silent = ReadFailure(SECRET, FailureClass.UNAVAILABLE, "timeout", "payments/db: no answer")
+    orphan = make_plan([], {}, instance=ME, rules=Rules(prune=True), orphans=[(THEIRS, silent)])
+
+    assert _before(theirs, _plan(mapping(tenant="blue"), content(), written())) is None
+    assert _before(theirs, _plan(mapping(tenant="blue", suspend=True), content(), None)) is None
+    assert _before(theirs, _plan(mapping(), content(), foreign())) is None
+    assert _before(theirs, orphan) is None
+
+
+def test_what_others_name_too_is_left_to_them_and_the_last_one_removes_it() -> None:
+    live = written(mapping(when_mapping_gone="delete"))
+    entries = [THEIRS._replace(when_mapping_gone="delete"), BOTH._replace(when_mapping_gone="delete"), ENTRY]
+    theirs, both, mine = (
+        make_plan([], {}, instance=ME, rules=Rules(prune=True), orphans=[(entry, live)]) for entry in entries
+    )
+
+    assert [plan.changes[0].reason for plan in (theirs, both, mine)] == [
+        "other-configuration",
+        "left-to-others",
+        "mapping-gone",
+    ]
+    assert [lets_go(plan.changes[0]) for plan in (theirs, both, mine)] == [False, False, True]
+    assert _before(Inventory({SECRET: BOTH}), both) == Inventory({SECRET: THEIRS})
+    assert _before(KNOWN, both) is None
+
+
+def test_what_another_configuration_named_and_nobody_made_yet_stays_its_own() -> None:
+    lost = SecretKey("default", "payments", "lost")
+    inventory = Inventory({ORPHAN: THEIRS._replace(key=ORPHAN), lost: BOTH._replace(key=lost)})
+    making = make_plan([(mapping(), content())], {}, instance=ME, rules=Rules())
+
+    saved = before_writes(inventory, making, instance=ME, rules=Rules(), now=NOW, gone={ORPHAN, lost})
+
+    assert saved == Inventory({SECRET: ENTRY, ORPHAN: THEIRS._replace(key=ORPHAN), lost: THEIRS._replace(key=lost)})
 
 
 def test_plain_targets_and_plans_without_a_key_are_not_recorded() -> None:
@@ -85,10 +137,9 @@ def test_what_is_about_to_go_is_not_recorded_first() -> None:
 
 
 def test_orphans_of_another_configuration_stay_its_own_even_when_taken_over() -> None:
-    theirs = ENTRY._replace(configuration="/other.yaml")
-    plan = make_plan([], {}, instance=ME, rules=Rules(prune=True), orphans=[(theirs, written())])
+    plan = make_plan([], {}, instance=ME, rules=Rules(prune=True), orphans=[(THEIRS, written())])
 
-    assert _before(Inventory({SECRET: theirs}), plan, take_over=True) is None
+    assert _before(Inventory({SECRET: THEIRS}), plan, take_over=True) is None
 
 
 def test_key_removals_are_counted_and_the_entry_stays() -> None:
@@ -107,8 +158,8 @@ def test_held_removals_are_not_counted() -> None:
 
 
 def test_gone_and_foreign_orphans_leave_with_the_next_save() -> None:
-    left = Entry(ORPHAN, "", "payments/left", "delete", ME.configuration)
-    lost = Entry(SecretKey("default", "payments", "lost"), "", "payments/lost", "keep", ME.configuration)
+    left = Entry(ORPHAN, "", "payments/left", "delete", frozenset({ME.configuration}))
+    lost = Entry(SecretKey("default", "payments", "lost"), "", "payments/lost", "keep", frozenset({ME.configuration}))
     inventory = Inventory({ORPHAN: left, lost.key: lost})
     orphans = [(left, foreign(key=ORPHAN))]
     quiet = make_plan([], {}, instance=ME, rules=Rules(), orphans=orphans)

@@ -15,6 +15,7 @@ from syncd.model.plan import Action, KeyChanges
 from syncd.model.secret import Content, LiveSecret, Missing
 from syncd.model.selection import KeyRules, Lease, Literally
 from syncd.model.shaping import Template
+from syncd.plan.decision import plan_one
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import before_writes, needs_read
 from syncd.plan.lease_records import LEASES, Book, Record, Retired, book_text, read_book
@@ -32,7 +33,7 @@ from syncd.plan.leases import (
     is_cut_short,
     renewed,
 )
-from syncd.plan.planner import make_plan, plan_one
+from syncd.plan.planner import make_plan
 from syncd.redact import SecretValue
 from tests.unit.plan_makers import KEYLESS, ME, OTHER_KEY, PLAIN, SECRET, foreign, mapping, stored
 

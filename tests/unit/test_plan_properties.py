@@ -11,8 +11,9 @@ from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import WRITES, Action, Change
 from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Built, Content, Live, LiveSecret, Missing, Refusal, SourceVersion
+from syncd.plan.decision import plan_one
 from syncd.plan.instance import Instance, Rules
-from syncd.plan.planner import make_plan, plan_one
+from syncd.plan.planner import make_plan
 from tests.unit.plan_makers import KEYLESS, ME, OTHER_KEY, PLAIN, SECRET, foreign, mapping, stored, values, written
 
 _NAMES = st.sampled_from(["a", "b", "c"])
@@ -104,7 +105,7 @@ def _planned(
     wanted: SecretMapping, built: Built, live: LiveSecret, instance: Instance, rules: Rules, left: LiveSecret
 ) -> tuple[Change, ...]:
     key = SecretKey("default", "payments", "left")
-    entry = Entry(key, "", "payments/left", "delete", instance.configuration)
+    entry = Entry(key, "", "payments/left", "delete", frozenset({instance.configuration}))
     return make_plan(
         [(wanted, built)],
         {SECRET: live},

@@ -1,5 +1,6 @@
 """What is removed for an absent source or a gone mapping, and all that is kept."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,10 +10,12 @@ from syncd.model.mapping import SecretKey
 from syncd.model.plan import Action, Change
 from syncd.model.reference import FailureClass
 from syncd.model.secret import Live, LiveSecret, Missing, ReadFailure
+from syncd.plan.decision import plan_one
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.orphans import owned_entry, plan_orphan
-from syncd.plan.planner import make_plan, plan_one
+from syncd.plan.planner import make_plan
 from syncd.plan.removal import removal_candidates
+from syncd.report import render_diff
 from tests.unit.plan_makers import (
     KEYLESS,
     ME,
@@ -33,7 +36,7 @@ from tests.unit.plan_makers import (
 PRUNE = Rules(prune=True)
 GONE = mapping(when_source_gone="delete")
 LEFT = mapping(when_mapping_gone="delete")
-ENTRY = Entry(SECRET, "", "payments/db", "delete", ME.configuration)
+ENTRY = Entry(SECRET, "", "payments/db", "delete", frozenset({ME.configuration}))
 
 
 def _absent(live: Live, *, rules: Rules = PRUNE, confirmed: bool = True, instance: Instance = ME) -> Change:
@@ -183,7 +186,8 @@ def test_a_pruned_orphan_of_a_shared_secret_loses_only_what_is_ours() -> None:
     [
         (written(mapping()), PRUNE, ENTRY, "keep"),
         (written(LEFT), Rules(), ENTRY, "not-pruned"),
-        (written(LEFT), PRUNE, ENTRY._replace(configuration="/other.yaml"), "other-configuration"),
+        (written(LEFT), PRUNE, ENTRY._replace(configurations=frozenset({"/other.yaml"})), "other-configuration"),
+        (written(mapping()), PRUNE, ENTRY._replace(configurations=frozenset({"/other.yaml"})), "other-configuration"),
         (written(LEFT), Rules(prune=True, protected_namespaces=frozenset({"payments"})), ENTRY, "protected-namespace"),
         (written(LEFT, instance=OTHER_KEY), PRUNE, ENTRY, "key-lost"),
         (written(LEFT, instance=replace(ME, name="x")), PRUNE, ENTRY, "other-instance"),
@@ -251,3 +255,32 @@ def test_the_folder_of_a_plain_target_is_the_list_of_what_is_owned() -> None:
 
 def test_a_mapping_that_comes_back_finds_its_secret() -> None:
     assert decide(LEFT, content(), written(LEFT)).action is Action.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("live", "instance", "configurations"),
+    [
+        (written(mapping()), ME, {ME.configuration}),
+        (written(LEFT), ME, {ME.configuration}),
+        (written(LEFT), ME, {"/other.yaml"}),
+        (written(LEFT), ME, {ME.configuration, "/other.yaml"}),
+        (written(LEFT), KEYLESS, {ME.configuration}),
+        (written(LEFT, instance=OTHER_KEY), ME, {ME.configuration}),
+        (foreign(), ME, {ME.configuration}),
+        (foreign(), ME, {"/other.yaml"}),
+        (
+            replace(written(LEFT), annotations={**written(LEFT).annotations, "meta.helm.sh/release-name": "a"}),
+            ME,
+            {"b"},
+        ),
+    ],
+)
+def test_the_block_of_an_orphan_says_once_that_it_stays(
+    live: LiveSecret, instance: Instance, configurations: set[str]
+) -> None:
+    entry = ENTRY._replace(configurations=frozenset(configurations))
+    plan = make_plan([], {}, instance=instance, rules=Rules(), orphans=[(entry, live)])
+
+    block = render_diff(plan, form="text", color=False, redact_keys=False)
+
+    assert len(re.findall("kept|left alone|left as it is|stays", block)) == 1, block

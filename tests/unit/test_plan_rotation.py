@@ -33,7 +33,7 @@ RENEWED = replace(ME, key=NEW_KEY.after([Former("prod", OLD_KEY)]), former=froze
 RENAMED = replace(ME, name="live", key=NEW_KEY.after([Former("prod", OLD_KEY)]), former=frozenset({"prod"}))
 STRANGER = InstanceKey(SecretValue(b"x" * 32))
 LEFT = mapping(when_mapping_gone="delete")
-ENTRY = Entry(SECRET, "", "payments/db", "delete", ME.configuration)
+ENTRY = Entry(SECRET, "", "payments/db", "delete", frozenset({ME.configuration}))
 
 
 @pytest.mark.parametrize("instance", [RENEWED, RENAMED])
@@ -131,7 +131,7 @@ def test_an_orphan_of_before_is_signed_anew_and_goes_only_when_asked() -> None:
 
 def test_an_orphan_that_is_none_of_our_business_is_not_signed() -> None:
     suspended = {**written(LEFT).annotations, "syncd.dev/suspend": "true"}
-    elsewhere = ENTRY._replace(configuration="/other.yaml")
+    elsewhere = ENTRY._replace(configurations=frozenset({"/other.yaml"}))
 
     assert _orphan(RENAMED, annotations=suspended).action is Action.ORPHAN
     assert _orphan(RENAMED, entry=elsewhere).action is Action.ORPHAN

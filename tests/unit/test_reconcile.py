@@ -15,23 +15,12 @@ from syncd.model.reference import FailureClass, RemoteRef
 from syncd.model.secret import Content, DesiredSecret, Live, Missing, Refusal
 from syncd.model.selection import Selection
 from syncd.plan.instance import Instance, Rules
-from syncd.reconcile import (
-    Seen,
-    Standing,
-    in_doubt,
-    look,
-    objection,
-    orphaned,
-    plan,
-    refs_of,
-    second_look,
-    see,
-    worth_reading,
-)
+from syncd.reconcile import Seen, Standing, in_doubt, look, objection, orphaned, plan, second_look, see, worth_reading
 from syncd.redact import SecretValue
 from syncd.target.directory import DirectoryTarget
 from syncd.testing.memory_provider import MemoryProvider, memory_store
 from syncd.testing.memory_target import Cluster, Granted, MemoryReader, MemoryTarget
+from syncd.told import refs_of
 from syncd.writing import Writer
 
 ME = Instance("prod", InstanceKey(SecretValue(bytes(range(32)))), "/etc/syncd.yaml")
@@ -110,7 +99,7 @@ def test_each_target_is_asked_once_for_each_of_its_own_secrets() -> None:
 
 
 def test_a_run_that_writes_looks_only_at_what_the_inventory_knows() -> None:
-    known = Entry(key("a"), "", "team/a", "keep", "/etc/syncd.yaml")
+    known = Entry(key("a"), "", "team/a", "keep", frozenset({"/etc/syncd.yaml"}))
     mappings = [wants("a"), wants("b"), wants("c", suspend=True), wants("d", target="folder")]
     plain = replace(ME, plain_targets=frozenset({"folder"}))
 
@@ -145,7 +134,7 @@ def test_the_class_of_every_source_is_kept_and_a_store_that_lost_most_is_suspect
 
 
 def _theirs(name: str) -> Entry:
-    return Entry(key(name), "", f"team/{name}", "keep", "/etc/syncd.yaml")
+    return Entry(key(name), "", f"team/{name}", "keep", frozenset({"/etc/syncd.yaml"}))
 
 
 def test_orphans_are_what_the_inventory_knows_and_no_mapping_wants() -> None:
@@ -156,7 +145,7 @@ def test_orphans_are_what_the_inventory_knows_and_no_mapping_wants() -> None:
 
 
 def test_an_entry_of_a_target_that_the_configuration_does_not_have_is_left_alone() -> None:
-    elsewhere = Entry(key("a", "other"), "", "team/a", "keep", "/etc/syncd.yaml")
+    elsewhere = Entry(key("a", "other"), "", "team/a", "keep", frozenset({"/etc/syncd.yaml"}))
 
     assert orphaned([], Inventory({elsewhere.key: elsewhere}), {"default": MemoryReader()}, instance=ME) == []
 
@@ -173,7 +162,7 @@ def test_a_folder_tells_by_itself_what_is_owned(tmp_path: object) -> None:
 
     (orphan,) = orphaned([wants("a")], None, {"default": folder}, instance=plain)
 
-    assert orphan == Entry(key("b"), "", "team/b", "delete", "/etc/syncd.yaml")
+    assert orphan == Entry(key("b"), "", "team/b", "delete", frozenset({"/etc/syncd.yaml"}))
     assert orphaned([wants("a")], None, {"default": folder}, instance=replace(plain, name="another")) == []
 
 

@@ -95,7 +95,7 @@ Note: no key at hand
 
 o payments/orphan  orphan  (not-pruned)
     mapping x is gone
-    kept; no mapping asks for it any more
+    left as it is
 
 = payments/paused  suspended  (suspended)
     left alone while it is suspended
@@ -154,14 +154,59 @@ def test_a_cluster_that_is_down_is_said_once_for_all_its_secrets() -> None:
 
 def test_a_store_that_is_down_is_said_once_though_the_sources_differ() -> None:
     down = "https://store cannot be reached (timeout): does it run?"
-    more = ["", " (and 1 more of this Secret)", "", ""]
-    unread = [
-        _unread(name, f"source aws:{name}: {down}{rest}", reason="source-unavailable")
-        for name, rest in zip("abcd", more, strict=True)
-    ]
+    unread = [_unread(name, f"source aws:{name}: {down}", reason="source-unavailable") for name in "abcd"]
+    two = (*unread[1].sources, SourceVersion(RemoteRef("aws", "other"), ""))
+    unread[1] = replace(unread[1], sources=two, also=(f"source aws:other: {down}",))
     text = render_diff(plan(*unread), form="text", color=False)
     assert "? 4 Secrets  unreadable  (source-unavailable)\n    payments/a, payments/b, payments/c and 1 more" in text
     assert f"\n    {down}\n" in text
+    assert text.count(down) == 1
+
+
+def test_another_failure_of_a_secret_is_told_beside_the_one_that_it_shares() -> None:
+    down = "https://store cannot be reached (timeout): does it run?"
+    unread = [_unread(name, f"source aws:{name}: {down}", reason="source-unavailable") for name in "abcde"]
+    odd = replace(unread[1], also=("mapping payments/b, key p: no property p",))
+    text = render_diff(plan(unread[0], odd, *unread[2:]), form="text", color=False)
+    assert "? 4 Secrets  unreadable" in text
+    assert (
+        "? payments/b  unreadable  (source-unavailable)\n"
+        f"    source aws:b: {down}\n"
+        "    mapping payments/b, key p: no property p\n"
+    ) in text
+
+
+ALSO = replace(UNREAD, also=("source aws:prod/api: denied\x1b[2J", "mapping payments/web, key p: no property p"))
+
+
+def test_each_failure_of_a_secret_has_a_line_of_its_own_and_the_position_is_told() -> None:
+    first = "source vault-main:secret/web: permission denied; ask for read on secret/data/web"
+    escaped = "source aws:prod/api: denied\\x1b[2J"
+    assert render_diff(plan(ALSO), form="text", color=False).splitlines()[2:7] == [
+        "? payments/web  unreadable  (source-denied)",
+        f"    {first}",
+        f"    {escaped}",
+        "    mapping payments/web, key p: no property p",
+        "    kept as it is (teams/payments.yaml:12:5)",
+    ]
+    assert render_diff(plan(ALSO), form="unified", color=False).splitlines()[1:4] == [
+        f"# payments/web: unreadable (source-denied): {first} [teams/payments.yaml:12:5]",
+        f"#   {escaped}",
+        "#   mapping payments/web, key p: no property p",
+    ]
+    (change,) = json.loads(render_diff(plan(ALSO), form="json", color=False))["changes"]
+    assert (change["message"], change["also"], change["position"]) == (first, list(ALSO.also), str(ALSO.origin))
+    details = [line for line in render_diff(plan(ALSO), form="markdown", color=False).splitlines() if line[:2] == "- "]
+    assert len(details) == 4
+    assert details[-1] == "- mapping: <code>teams/payments.yaml:12:5</code>"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_else_failed_is_hidden_as_the_message_is(form: Literal["text", "unified", "json", "markdown"]) -> None:
+    shown = render_diff(plan(ALSO), form=form, color=False, redact_keys=True)
+    assert "no property" not in shown
+    assert "prod/api" not in shown
+    assert shown.count("redact-keys") == 1
 
 
 def test_a_source_that_a_message_names_first_is_not_named_again() -> None:
@@ -270,7 +315,7 @@ def test_unified_is_like_a_patch_with_masks() -> None:
  annotations:
 +  note: <new>
 # payments/web: unreadable (source-denied): source vault-main:secret/web: permission denied; \
-ask for read on secret/data/web
+ask for read on secret/data/web [teams/payments.yaml:12:5]
 --- live/payments/last
 +++ /dev/null
 @@ delete: mapping-gone, held @@
@@ -346,6 +391,7 @@ def test_markdown_is_a_table_with_details_behind_a_fold() -> None:
 **<code>payments/web</code>**
 
 - source vault-main:secret/web: permission denied; ask for read on secret/data/web
+- mapping: <code>teams/payments.yaml:12:5</code>
 
 </details>
 """

@@ -5,6 +5,7 @@ from dataclasses import replace
 from syncd.daemon.standing_report import StandingReport
 from syncd.model.mapping import SecretKey
 from syncd.model.plan import Action, Change, KeyChanges, Plan
+from syncd.model.position import Position
 from syncd.model.report import PassReport
 from syncd.model.secret import DesiredSecret, LiveSecret
 from syncd.redact import SecretValue
@@ -109,3 +110,22 @@ def test_a_sweep_forgets_what_it_no_longer_finds_and_leaves_the_rest() -> None:
     report.take_sweep(PassReport(Plan(()), {}, 0.1))
     assert {change.key for change in report.latest()} == {KEY}
     assert log.told().count("secret-orphan") == 1
+
+
+def test_missed_runs_are_told_with_their_number() -> None:
+    log = RecordingLog()
+    StandingReport(log).missed("0 3 * * *", runs=2, mappings=7)
+    ((level, event, fields),) = log.events
+    assert (level, event) == ("warning", "runs-missed")
+    assert (fields["schedule"], fields["runs"], fields["mappings"]) == ("0 3 * * *", 2, 7)
+    assert "2 run(s) of schedule `0 3 * * *` were missed" in str(fields["message"])
+
+
+def test_each_failure_of_a_secret_is_told_with_the_mapping_s_position() -> None:
+    log = RecordingLog()
+    change = replace(UNREADABLE, also=("store aws answers 500",), origin=Position("teams/a.yaml", 3, 5))
+    StandingReport(log).take(PassReport(Plan((change,)), {}, 0.1), now=0.0)
+    (fields,) = log.of("secret-unreadable")
+    assert fields["message"] == change.message
+    assert fields["also"] == ("store aws answers 500",)
+    assert fields["position"] == "teams/a.yaml:3:5"

@@ -166,7 +166,7 @@ def test_an_entry_leaves_after_its_secret_was_removed_and_the_removal_was_counte
 
 def test_an_orphan_that_is_gone_already_leaves_the_inventory_with_the_next_write() -> None:
     desk = Desk()
-    left = Entry(key("left"), "", "payments/left", "keep", desk.instance.configuration)
+    left = Entry(key("left"), "", "payments/left", "keep", frozenset({desk.instance.configuration}))
     desk.ledger.record(lambda _: Inventory({left.key: left}), Granted())
     live = look({"default": desk.target}, [left.key])
     seen = replace(desk.seen((wants("a"), gives("a"))), orphans=((left, live[left.key]),))
@@ -194,12 +194,13 @@ def test_take_over_makes_what_is_proven_this_configurations_own() -> None:
     desk.sync((wants("a"), gives("a")))
     desk.instance = replace(desk.instance, configuration="/elsewhere/syncd.yaml")
     desk.sync((wants("a"), gives("a")))
-    assert {e.configuration for e in desk.ledger.inventory.entries.values()} == {"/etc/syncd.yaml"}
+    both = frozenset({"/etc/syncd.yaml", "/elsewhere/syncd.yaml"})
+    assert {e.configurations for e in desk.ledger.inventory.entries.values()} == {both}
 
     desk.take_over = True
     desk.sync((wants("a"), gives("a")))
 
-    assert {e.configuration for e in desk.ledger.inventory.entries.values()} == {"/elsewhere/syncd.yaml"}
+    assert {e.configurations for e in desk.ledger.inventory.entries.values()} == {frozenset({"/elsewhere/syncd.yaml"})}
 
 
 # What stands there already
@@ -583,6 +584,72 @@ def test_two_writers_at_the_same_moment_remove_no_more_than_one() -> None:
 
     assert outcomes == ["done", "held"]
     assert len(desk.cluster.secrets) == 1
+
+
+class _Overtaken(MemoryHome):
+    """A home in which another process saves right after this one read, the first so many times."""
+
+    def __init__(self, shelf: Shelf, *others: Callable[[], object]) -> None:
+        """Let each of `others` come first once."""
+        super().__init__(shelf)
+        self.others = list(others)
+
+    def inventory(self, key: InstanceKey) -> Inventory | HomeFailure | None:
+        found = super().inventory(key)
+        if self.others:
+            self.others.pop(0)()
+        return found
+
+
+def test_what_another_process_counts_between_our_reading_and_our_saving_counts_too() -> None:
+    """I-CAP: two processes within the same milliseconds."""
+    shelf, cluster = Shelf(), Cluster()
+    daemon = Desk(cluster, shelf, prune=True, max_deletes_count=1)
+    apply = Desk(cluster, shelf, prune=True, max_deletes_count=1)
+    first, second = _two_deletes(daemon, apply)
+    plans = daemon.plan(first), apply.plan(second)
+    between = _Overtaken(shelf, lambda: apply.write(second, plans[1]))
+    daemon.ledger = Ledger(between, daemon.ledger.key, daemon.ledger.inventory)
+
+    change = only(daemon.write(first, plans[0]))
+
+    assert change.outcome == "held"
+    assert "has 1 removal(s) in this hour and the limit is 1" in change.message
+    assert cluster.secrets.keys() == {key("a")}
+    assert shelf.inventory is not None
+    assert [removal.objects for removal in shelf.inventory.removals] == [1]
+
+
+def test_entries_that_another_process_adds_meanwhile_stay_beside_a_removal() -> None:
+    desk = Desk(prune=True)
+    seen, _ = _two_deletes(desk, desk)
+    made = desk.plan(seen)
+    other = Desk(desk.cluster, desk.shelf)
+    between = _Overtaken(desk.shelf, lambda: other.sync((wants("c"), gives("c"))))
+    desk.ledger = Ledger(between, desk.ledger.key, desk.ledger.inventory)
+
+    assert only(desk.write(seen, made)).outcome == "done"
+
+    assert desk.shelf.inventory is not None
+    assert desk.shelf.inventory.entries.keys() == {key("b"), key("c")}
+    assert desk.cluster.secrets.keys() == {key("b"), key("c")}
+
+
+def test_nothing_is_removed_while_others_change_the_inventory_all_the_time() -> None:
+    desk = Desk(prune=True)
+    seen, _ = _two_deletes(desk, desk)
+    made = desk.plan(seen)
+
+    def restless() -> None:
+        assert desk.shelf.inventory is not None
+        desk.shelf.inventory = replace(desk.shelf.inventory)
+
+    desk.ledger = Ledger(_Overtaken(desk.shelf, *[restless] * 9), desk.ledger.key, desk.ledger.inventory)
+
+    change = only(desk.write(seen, made))
+
+    assert (change.outcome, change.failure) == ("failed", "unavailable")
+    assert desk.cluster.secrets.keys() == {key("a"), key("b")}
 
 
 def test_an_unreadable_inventory_keeps_every_removal_back() -> None:

@@ -5,7 +5,8 @@ our programs once wrote there; a value is told from where it came (sources.read_
 """
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -49,6 +50,7 @@ class Removal:
     """A deletion, a replacement or an update that took keys away."""
 
     wall: float
+    key: SecretKey
     store: str
     by: str
     allowed: bool
@@ -88,7 +90,8 @@ class Demands:
         mapping = program.config.mapping(live.key)
         refs = told_sources(live) if mapping is None else {selection.ref for selection in mapping.selections()}
         for store in {ref.store for ref in refs} or {""}:
-            self.removals.append(Removal(self.world.wall(), store, program.name, bool(program.allow_deletes)))
+            self._believed(program, live.key, store)
+            self.removals.append(Removal(self.world.wall(), live.key, store, program.name, bool(program.allow_deletes)))
             self._cap(program, store)
 
     def proven(self, live: LiveSecret) -> bool:
@@ -258,13 +261,30 @@ class Demands:
                 if not taken and (name not in desired.data or desired.data[name] != value):
                     self.fail("I-META", f"{live.key} loses key {name} of others")
 
+    def _believed(self, program: "Program", key: SecretKey, store: str) -> None:
+        """Judge whether a store's word may have taken anything away, by what the deciding pass knew of all of it."""
+        suspect, unread = program.doubts()
+        if program.allow_deletes:
+            return
+        if store in suspect:
+            self.fail("I-CAP", f"{key} loses something while store {store} is suspect: {program.heard}")
+        if store in unread:
+            self.fail("I-DEL", f"{key} loses something before store {store} was read in full: {program.heard}")
+
     def _cap(self, program: "Program", store: str) -> None:
         """Judge the removals of the last hour; the wall clock is theirs, since the inventory outlives the process."""
         now = self.world.wall()
         recent = [removal for removal in self.removals if removal.store == store and removal.wall > now - HOUR]
+        counted = sum(
+            removal.objects
+            for removal in self.world.inventory().removals
+            if removal.store == store and removal.kind == "removal" and removal.at > now - HOUR
+        )
+        if counted < len(recent):
+            self.fail("I-CAP", f"the inventory counts {counted} removals of store {store!r} where there were {recent}")
         limit = program.config.limit(store)
         if not program.allow_deletes and len(recent) > limit:
-            self.fail("I-CAP", f"{len(recent)} removals of store {store!r} within an hour, by {recent}")
+            self.fail("I-CAP", f"{len(recent)} removals of store {store!r} within an hour: {recent}")
 
 
 def mark(annotations: Mapping[str, str]) -> Mark:
@@ -288,6 +308,12 @@ def told_sources(live: LiveSecret | DesiredSecret) -> dict[RemoteRef, float]:
         return {}
     entries = found if isinstance(found, list) else []
     return {RemoteRef(one["store"], one["key"]): float(one.get("created", 0.0)) for one in entries}
+
+
+def disbelieved(sources: Collection[RemoteRef], absent: Collection[RemoteRef]) -> set[str]:
+    """Name the stores that are SUSPECT: over half of their sources are absent, or over 30 % of ten or more."""
+    total, gone = Counter(ref.store for ref in sources), Counter(ref.store for ref in absent)
+    return {store for store, count in total.items() if gone[store] * 10 > count * (3 if count >= 10 else 5)}
 
 
 def claimed(live: LiveSecret) -> bool:

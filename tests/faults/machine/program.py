@@ -4,7 +4,7 @@ Every call to a store, to the cluster or to the home objects is one I/O: another
 else may meddle there, and the process may die right before or right after it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -12,24 +12,22 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from syncd.daemon.loop import Loop, Work
 from syncd.daemon.metrics import Metrics
 from syncd.fetch.gateway import Gateway
-from syncd.fetch.seam import Call
 from syncd.ledger import Ledger, look_up, open_ledger
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.position import Position
 from syncd.model.reference import FailureClass, Fetched, Outcome, RemoteRef
-from syncd.model.secret import DesiredSecret, Live, LiveSecret, WriteFailure, WriteOutcome, Written
 from syncd.model.store import Store
-from syncd.node import Problem
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.removal import removal_candidates
-from syncd.reconcile import Standing, in_doubt, objection, orphaned, plan, refs_of, second_look, see, worth_reading
-from syncd.target.seam import HomeFailure, Permit
+from syncd.reconcile import Standing, in_doubt, objection, orphaned, plan, second_look, see, worth_reading
+from syncd.target.seam import HomeFailure
 from syncd.testing.home_objects import HomeCall, ObjectsHome, ObjectsHomeReader
-from syncd.testing.memory_provider import MemoryProvider
+from syncd.told import refs_of
 from syncd.writing import UntilStopped, Writer
-from tests.faults.machine.demands import INSTANCE
+from tests.faults.machine.demands import INSTANCE, disbelieved
 from tests.faults.machine.turns import Killed, Process
+from tests.faults.machine.wires import KeptLog, WiredGateway, WiredProvider, WiredReader, WiredTarget
 
 if TYPE_CHECKING:
     from tests.faults.machine.world import World
@@ -78,6 +76,8 @@ class Program(Process):
     """When each object was read, and how it was answered; None: with a value."""
     fetched: dict[RemoteRef, set[int]] = field(default_factory=dict)
     """Which versions of each object were read."""
+    heard: dict[RemoteRef, FailureClass | None] = field(default_factory=dict)
+    """How each object was answered in the end, by the store or by the gateway for it; None: with a value."""
     written: dict[SecretKey, int] = field(default_factory=dict)
     """How many writes of each Secret happened."""
     logged: list[str] = field(default_factory=list)
@@ -90,6 +90,8 @@ class Program(Process):
         """Start the clock."""
         self.started = self.world.turns.now
         self.loop: Loop | None = None
+        self._unread = set(refs_of(self.config.mappings))
+        self._doubts: dict[object, tuple[set[str], set[str]]] = {}
         self._stopped = Event()
 
     @property
@@ -113,6 +115,21 @@ class Program(Process):
         answer = call()
         self._die_at(number, "after")
         return answer
+
+    def hear(self, outcomes: Mapping[RemoteRef, Outcome]) -> None:
+        """Take in what a pass is told of its sources, right before it decides."""
+        for ref, outcome in outcomes.items():
+            cls = None if isinstance(outcome, Fetched) else outcome.cls
+            self.heard[ref] = cls
+            if cls not in (FailureClass.UNAVAILABLE, FailureClass.THROTTLED):
+                self._unread.discard(ref)
+        absent = [ref for ref, cls in self.heard.items() if cls is FailureClass.ABSENT]
+        believed_not = disbelieved(self.heard.keys(), absent)
+        self._doubts[self.world.turns.current()] = believed_not, {ref.store for ref in self._unread}
+
+    def doubts(self) -> tuple[set[str], set[str]]:
+        """Name the stores that were SUSPECT when the pass that acts now decided, and those not yet read in full."""
+        return self._doubts[self.world.turns.current()]
 
     def _die_at(self, number: int, when: Literal["before", "after"]) -> None:
         if self.crash == (number, when):
@@ -175,7 +192,7 @@ class Program(Process):
         self.loop = Loop(
             work,
             metrics=Metrics(),
-            log=_Log(self.logged),
+            log=KeptLog(self.logged),
             stopped=self._stopped,
             clock=world.turns.clock,
             wall=world.wall,
@@ -226,112 +243,8 @@ class Program(Process):
             name: Store(name, "memory", WiredProvider(self, provider), _HERE, 10_000.0, 16)
             for name, provider in self.world.sources.stores.items()
         }
-        return Gateway(stores, clock=turns.clock, random=lambda: 0.5, condition=turns.condition, spawn=turns.spawn)
-
-
-class WiredProvider:
-    """A store as one process reaches it."""
-
-    def __init__(self, program: Program, provider: MemoryProvider) -> None:
-        """Ask `provider` for `program`."""
-        self._program, self._provider = program, provider
-        self.batch_size = provider.batch_size
-
-    def canonical(self, ref: RemoteRef) -> RemoteRef | Problem:
-        """Give the one name of the object."""
-        return self._provider.canonical(ref)
-
-    def fetch(self, refs: Sequence[RemoteRef], call: Call) -> Iterable[tuple[RemoteRef, Outcome]]:
-        """Read, and note what was answered."""
-        program = self._program
-        names = ",".join(sorted(ref.key for ref in refs))
-        answers = program.io(f"fetch {refs[0].store}/{names}", lambda: list(self._provider.fetch(refs, call)))
-        now = program.world.turns.now
-        for ref, outcome in answers:
-            cls = None if isinstance(outcome, Fetched) else outcome.cls
-            program.answers.setdefault(ref, []).append((now, cls))
-            if isinstance(outcome, Fetched):
-                number = program.world.sources.number(ref, outcome)
-                program.fetched.setdefault(ref, set()).add(number)
-        return answers
-
-    def relogin(self) -> None:
-        """Log in with the next fetch."""
-        self._provider.relogin()
-
-    def close(self) -> None:
-        """Hold nothing."""
-
-
-class WiredReader:
-    """The cluster as a process that cannot write reaches it."""
-
-    def __init__(self, program: Program) -> None:
-        """Ask for `program`."""
-        self._program = program
-        self._cluster = program.world.cluster
-
-    def describe(self) -> str:
-        """Name it."""
-        return "cluster in memory"
-
-    def read(self, keys: Collection[SecretKey]) -> Iterator[Live]:
-        """Look at each, an I/O each."""
-        for key in keys:
-            yield self._program.io(f"read {key}", lambda key=key: self._cluster.read(key))  # type: ignore[misc]
-
-    def close(self) -> None:
-        """Hold nothing."""
-
-
-class WiredTarget(WiredReader):
-    """The cluster as a process that writes reaches it."""
-
-    def create(self, desired: DesiredSecret, permit: Permit) -> WriteOutcome:
-        """Make it."""
-        return self._write("create", None, desired, lambda: self._cluster.create(desired, permit))
-
-    def update(self, live: LiveSecret, desired: DesiredSecret, permit: Permit) -> WriteOutcome:
-        """Bring `live` to `desired`."""
-        return self._write("update", live, desired, lambda: self._cluster.update(live, desired, permit))
-
-    def delete(self, live: LiveSecret, permit: Permit) -> WriteOutcome:
-        """Remove it."""
-        return self._write("delete", live, None, lambda: self._cluster.delete(live, permit))
-
-    def _write(
-        self, verb: str, live: LiveSecret | None, desired: DesiredSecret | None, call: Callable[[], WriteOutcome]
-    ) -> WriteOutcome:
-        program, key = self._program, (live or desired).key  # type: ignore[union-attr]
-
-        def counted() -> WriteOutcome:
-            outcome = call()
-            if isinstance(outcome, Written):
-                program.written[key] = program.written.get(key, 0) + 1
-                if live is not None:
-                    program.world.demands.done(program, live, desired)
-            return outcome
-
-        outcome = program.io(f"{verb} {key}", counted)
-        if len(program.calls) in program.lost:
-            return WriteFailure(key, "unavailable", "answer-lost", f"{key}: the answer was lost")
-        return outcome
-
-
-class _Log:
-    """Keeps what a daemon says of its defects."""
-
-    def __init__(self, said: list[str]) -> None:
-        self._said = said
-
-    def debug(self, event: str, **fields: object) -> None:
-        """Say nothing."""
-
-    info = warning = debug
-
-    def error(self, event: str, **fields: object) -> None:
-        """Keep it."""
-        self._said.append(f"{event} {fields}")
-
-
-Jobs = Mapping[Program, Callable[[], None]]
+        gateway = WiredGateway(
+            stores, clock=turns.clock, random=lambda: 0.5, condition=turns.condition, spawn=turns.spawn
+        )
+        gateway.hear = self.hear
+        return gateway

@@ -3,141 +3,25 @@
 What the programs do is judged while they do it (demands.py) and after it (verdicts.py); this is the list of steps.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from syncd.model.mapping import Policy, SecretKey, SecretMapping
-from syncd.model.position import Position
-from syncd.model.selection import DataSource, Extract, Literally, Selection
-from syncd.reconcile import refs_of
-from syncd.redact import SecretValue
+from syncd.model.mapping import SecretKey, SecretMapping
+from syncd.told import refs_of
 from tests.faults.machine import verdicts
+from tests.faults.machine.draws import KEYS, RARELY, Drawn, Meddling, mappings, meddling
 from tests.faults.machine.program import Program
 from tests.faults.machine.sources import FAULTS, OBJECTS, REFS, STORES
 from tests.faults.machine.world import SECRETS, World
 
-Meddling = Callable[[World], None]
 When = Literal["before", "after"]
-
-_REFS: Final = st.sampled_from(REFS)
-_KEYS: Final = st.sampled_from(SECRETS)
-_RARELY: Final = st.sampled_from([False, False, False, True])
 _PROPERTIES: Final = st.sampled_from([("p", "q"), ("p", "q"), ("p",), ("p", "q", "r")])
-_POLICIES: Final[st.SearchStrategy[Policy]] = st.sampled_from(["keep", "delete", "delete"])
 _PLACES: Final = st.integers(1, 16)
 _WHEN: Final[st.SearchStrategy[When]] = st.sampled_from(["before", "after"])
 _SEEDS: Final = st.integers(0, 2**16)
-_SUSPEND: Final = "syncd.dev/suspend"
-
-
-@st.composite
-def _data(draw: st.DrawFn) -> tuple[tuple[tuple[str, DataSource], ...], tuple[Extract, ...]]:
-    one, other = draw(_REFS), draw(_REFS)
-    direct: dict[str, tuple[tuple[str, DataSource], ...]] = {
-        "one": (("k", Selection(one, "p")),),
-        "pair": (("user", Selection(one, "p")), ("word", Selection(one, "q"))),
-        "both": (("user", Selection(one, "p")), ("word", Selection(other, "q"))),
-        "literal": (("host", Literally("db")), ("word", Selection(one, "q", optional=True))),
-        "whole": (),
-    }
-    shape = draw(st.sampled_from(sorted(direct)))
-    return direct[shape], (Extract(Selection(one)),) if shape == "whole" else ()
-
-
-class Drawn(NamedTuple):
-    """A mapping that a failing schedule shows in one line."""
-
-    mapping: SecretMapping
-
-    def __repr__(self) -> str:
-        one = self.mapping
-        data = {name: s.text if isinstance(s, Literally) else f"{s.ref}#{s.property}" for name, s in one.data}
-        flags = [flag for flag in ("suspend", "adopt", "merge", "immutable") if getattr(one, flag)]
-        said = [one.id, one.type, *flags, f"source {one.when_source_gone}", f"mapping {one.when_mapping_gone}"]
-        whole = [str(entry.selection.ref) for entry in one.extracts()]
-        return f"<{one.key}: {data or whole} {dict(one.labels)} {', '.join(said)}>"
-
-
-@st.composite
-def mappings(draw: st.DrawFn, keys: st.SearchStrategy[SecretKey] = _KEYS) -> Drawn:
-    """Draw one mapping of one of the Secrets."""
-    key = draw(keys)
-    data, data_from = draw(_data())
-    mapping = SecretMapping(
-        id=draw(st.sampled_from([str(key), str(key), "renamed"])) if key == SECRETS[0] else str(key),
-        key=key,
-        origin=Position("syncd.yaml", 1, 1),
-        type=draw(st.sampled_from(["Opaque", "Opaque", "Opaque", "example.com/typed"])),
-        data=data,
-        data_from=data_from,
-        labels=draw(st.sampled_from([(), (("env", "1"),), (("env", "2"), ("team", "x"))])),
-        interval=draw(st.sampled_from([300.0, 300.0, 600.0])),
-        suspend=draw(st.sampled_from([False] * 7 + [True])),
-        adopt=draw(_RARELY),
-        merge=draw(_RARELY),
-        immutable=draw(st.sampled_from([False] * 7 + [True])),
-        when_source_gone=draw(_POLICIES),
-        when_mapping_gone=draw(_POLICIES),
-    )
-    return Drawn(mapping)
-
-
-@st.composite
-def meddling(draw: st.DrawFn) -> Meddling:
-    """Draw one thing that somebody else does to a Secret."""
-    key, other = draw(_KEYS), draw(_KEYS)
-    what = draw(st.sampled_from(sorted(_MEDDLINGS)))
-    act = _MEDDLINGS[what]
-
-    def meddle(world: World) -> None:
-        act(world, key, other)
-
-    meddle.__name__ = f"{what} {key} {other}"
-    return meddle
-
-
-def _edit(field: str, change: Callable[[dict[str, object]], object]) -> Callable[[World, SecretKey, SecretKey], None]:
-    def act(world: World, key: SecretKey, _other: SecretKey) -> None:
-        live = world.cluster.secrets.get(key)
-        if live is not None:
-            changed = dict(getattr(live, field))
-            change(changed)
-            world.edit(key, **{field: changed})
-
-    return act
-
-
-def _first_changed(data: dict[str, object]) -> None:
-    data.update({min(data, default="k"): SecretValue(b"foreign/edited")})
-
-
-_MEDDLINGS: Final[dict[str, Callable[[World, SecretKey, SecretKey], None]]] = {
-    "change-data": _edit("data", _first_changed),
-    "add-key": _edit("data", lambda data: data.update({"theirs": SecretValue(b"foreign/added")})),
-    "drop-key": _edit("data", lambda data: data.pop(min(data, default=""), None)),
-    "add-label": _edit("labels", lambda labels: labels.update({"foreign": "kept"})),
-    "change-label": _edit("labels", lambda labels: labels.update({"env": "theirs"})),
-    "add-annotation": _edit("annotations", lambda annotations: annotations.update({"foreign/note": "kept"})),
-    "drop-our-label": _edit("labels", lambda labels: labels.pop("syncd.dev/instance", None)),
-    "drop-our-mark": _edit("annotations", lambda annotations: annotations.pop("syncd.dev/owner", None)),
-    "forge-our-mark": _edit(
-        "annotations", lambda annotations: annotations.update({"syncd.dev/when-mapping-gone": "delete"})
-    ),
-    "claim": _edit("annotations", lambda annotations: annotations.update({"meta.helm.sh/release-name": "theirs"})),
-    "other-instance": _edit("labels", lambda labels: labels.update({"syncd.dev/instance": "staging"})),
-    "suspend": _edit("annotations", lambda annotations: annotations.update({_SUSPEND: "true"})),
-    "go-on": _edit("annotations", lambda annotations: annotations.pop(_SUSPEND, None)),
-    "freeze": lambda world, key, _other: world.edit(key, immutable=True),
-    "delete": lambda world, key, _other: world.cluster.remove(key),
-    "plant": lambda world, key, _other: world.plant(key, None),
-    "plant-claimed": lambda world, key, _other: world.plant(key, None, annotations={"meta.helm.sh/release-name": "x"}),
-    "copy": lambda world, key, other: world.plant(key, world.cluster.secrets.get(other)),
-    "recreate": lambda world, key, _other: world.plant(key, world.cluster.secrets.get(key)),
-}
 
 
 class Everything(RuleBasedStateMachine):
@@ -202,8 +86,8 @@ class Everything(RuleBasedStateMachine):
     @rule(
         what=st.sampled_from(["quota", "ending", "missing", "silent", "lose-inventory", "spoil-inventory"]),
         quota=st.sampled_from([0, 1, 2]),
-        key=_KEYS,
-        all_of_it=_RARELY,
+        key=KEYS,
+        all_of_it=RARELY,
     )
     def trouble(self, *, what: str, quota: int, key: SecretKey, all_of_it: bool) -> None:
         world, cluster = self.world, self.world.cluster
@@ -231,13 +115,13 @@ class Everything(RuleBasedStateMachine):
     def add_mapping(self, drawn: Drawn) -> None:
         self._map(drawn.mapping)
 
-    @rule(key=_KEYS)
+    @rule(key=KEYS)
     def drop_mapping(self, key: SecretKey) -> None:
         config = self.world.config
         self.world.config = replace(config, mappings=tuple(one for one in config.mappings if one.key != key))
 
     @rule(
-        key=_KEYS,
+        key=KEYS,
         field=st.sampled_from(["suspend", "adopt", "merge", "when_source_gone", "when_mapping_gone", "replace"]),
     )
     def switch(self, key: SecretKey, field: str) -> None:
@@ -261,7 +145,7 @@ class Everything(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-90_000.0, -600.0, 600.0, 90_000.0]))
     def jump(self, seconds: float) -> None:
-        self.world.offset += seconds
+        self.world.step_clock(seconds)
 
     # Programs
 
@@ -320,6 +204,14 @@ class Everything(RuleBasedStateMachine):
         self.world.run((daemon, lambda: daemon.go_on(seconds)))
         verdicts.daemon_is_well(daemon)
 
+    @rule(place=st.integers(0, 11), seconds=st.sampled_from([320.0, 700.0, 1300.0]))
+    def source_goes_under_daemon(self, place: int, seconds: float) -> None:
+        if self.daemon is None:
+            self.start_daemon()
+        self.change_source("delete", place, ())
+        if self.daemon is not None:
+            self.let_daemon_go_on(seconds)
+
     @precondition(lambda self: self.daemon is not None)
     @rule(seed=_SEEDS, prune=st.booleans(), seconds=st.sampled_from([1.0, 320.0]), meddle=meddling(), place=_PLACES)
     def apply_beside_daemon(
@@ -358,7 +250,7 @@ class Everything(RuleBasedStateMachine):
         seed=_SEEDS,
         store=st.sampled_from(STORES),
         fault=st.sampled_from(["sealed", "denied", "hang"]),
-        daemon=_RARELY,
+        daemon=RARELY,
     )
     def compare_twins(self, *, what: str, seed: int, store: str, fault: str, daemon: bool) -> None:
         if what == "order":
@@ -368,11 +260,11 @@ class Everything(RuleBasedStateMachine):
         else:
             verdicts.wall_clock_does_not_matter(self.world, seed * 2.0 - 2**16)
 
-    @rule()
-    def converges(self) -> None:
+    @rule(by_daemon=RARELY)
+    def converges(self, *, by_daemon: bool) -> None:
         if self.daemon is not None:
             self.stop_daemon()
-        verdicts.converges(self.world)
+        (verdicts.daemon_converges if by_daemon else verdicts.converges)(self.world)
 
     @invariant()
     def nothing_is_broken(self) -> None:

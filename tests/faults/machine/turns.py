@@ -76,6 +76,10 @@ class Turns:
         """Give the process of the task that runs; None between runs."""
         return self._current.process if self._current else None
 
+    def current(self) -> object:
+        """Give what stands for the task that runs, and for no other; None between runs."""
+        return self._current
+
     # For tasks
 
     def clock(self) -> float:

@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
+from syncd.keys import InstanceKey
+from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey
 from syncd.model.reference import FailureClass
 from syncd.model.secret import DesiredSecret, LiveSecret, ReadFailure, WriteFailure
 from syncd.redact import SecretValue
-from syncd.testing.home_objects import HomeObjects
+from syncd.testing.home_objects import HomeObjects, ObjectsHomeReader
 from syncd.testing.memory_target import Asked, Cluster
-from tests.faults.machine.demands import Demands
+from tests.faults.machine.demands import HOUR, Demands
 from tests.faults.machine.program import Config, Program
 from tests.faults.machine.sources import Sources
 from tests.faults.machine.turns import Turns
@@ -45,6 +47,7 @@ class World:
         self.demands = Demands(self)
         self._programs: list[Program] = []
         self._numbers = 0
+        self._looks = 0
         self._somebody_else = False
         self._wire()
 
@@ -53,8 +56,9 @@ class World:
         self.cluster.answer = self._answer
 
     def wall(self) -> float:
-        """Give the wall clock, in seconds since the epoch."""
-        return self.turns.now + self.offset
+        """Give the wall clock, in seconds since the epoch; as a real one, never the same twice while it goes on."""
+        self._looks += 1
+        return self.turns.now + self.offset + self._looks * 1e-6
 
     def draw_number(self) -> int:
         """Give a number that no other key is made of."""
@@ -99,7 +103,7 @@ class World:
         turns = Turns(start=self.turns.now)
         other = World(turns, self.cluster.copy(), self.home.copy(), self.config, self.offset, set(self.silent))
         other.sources = self.sources.copy(turns)
-        other._numbers = self._numbers
+        other._numbers, other._looks = self._numbers, self._looks
         other.demands.signed, other.demands.removals = set(self.demands.signed), list(self.demands.removals)
         return other
 
@@ -116,6 +120,27 @@ class World:
             )
             for key, live in self.cluster.secrets.items()
         }
+
+    def inventory(self) -> Inventory:
+        """Read what the inventory holds; nothing where it cannot be believed."""
+        reader = ObjectsHomeReader(self.home)
+        key = reader.key()
+        found = reader.inventory(key) if isinstance(key, InstanceKey) else None
+        return found if isinstance(found, Inventory) else Inventory()
+
+    def step_clock(self, seconds: float) -> None:
+        """Have the wall clock jump. What it makes an hour old, or had made so before, is forgotten for good.
+
+        The clock is all by which a process knows how old that is which others counted.
+        """
+        for step in (0.0, seconds):
+            self.offset += step
+            removals, now = self.demands.removals, self.wall()
+            removals[:] = [removal for removal in removals if removal.wall > now - HOUR]
+
+    def set_clock_right(self) -> None:
+        """Set the wall clock, if it was set back, to where nothing that was counted lies ahead of it."""
+        self.step_clock(max([0.0, *(removal.at - self.wall() for removal in self.inventory().removals)]))
 
     # Trouble with the cluster
 
