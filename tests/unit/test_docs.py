@@ -225,11 +225,10 @@ def test_the_table_of_options_says_what_each_verb_takes(verb: str, capsys: pytes
 @pytest.mark.parametrize("document", guides(), ids=str)
 def test_every_option_that_a_document_names_exists(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = {option for verb in VERBS for option in options_of(verb, capsys)}
-    of_kubectl = {"--from-literal", "--from-file", "--from-env-file", "--cert", "--key", "--docker-server"}
     named = options_in(read(document))
     later = options_in(section(CONFIGURATION, "Not supported yet"))
     assert not later & known
-    assert named - known - of_kubectl - {"--help"} == (later if document.name == "configuration.md" else set())
+    assert named - known - {"--help"} == (later if document.name == "configuration.md" else set())
 
 
 def options_in(document: str) -> set[str]:
