@@ -12,6 +12,7 @@ from tests.integration.recipe_sources import docker_login, files, in_clouds, in_
 from tests.kubectl import Made, created
 from tests.recipes import Recipe, around, recipe, recipes, titles
 from tests.servers.keyvault import KeyVault
+from tests.servers.kube import Json
 from tests.servers.moto import Moto
 from tests.servers.world import World
 
@@ -29,8 +30,6 @@ WITHOUT_KUBECTL: Final[Mapping[str, Mapping[str, bytes]]] = {
     "removal": PASSWORD,
 }
 """What comes of the recipes that no kubectl line stands for."""
-SOME_TIME: Final = {"adopt", "merge"}
-"""Recipes about a Secret that is there already, or is shared: they have tests of their own as well."""
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +84,6 @@ def read_back(world: World, name: str) -> Made:
 def test_every_recipe_of_the_page_is_applied_here() -> None:
     without = {each.title for each in recipes() if not each.kubectl}
     assert set(WITHOUT_KUBECTL) == without, "say here what comes of a recipe without a kubectl line"
-    assert set(titles()) >= SOME_TIME
 
 
 @pytest.mark.parametrize("title", titles())
@@ -129,16 +127,22 @@ def test_what_is_said_of_adopt_holds_of_the_same_mapping_without_it(shop: World)
     assert shop.live("by-hand") == {"other": b"stays"}
 
 
-def test_what_the_recipes_say_of_metadata_of_the_secret_stands_on_it(shop: World) -> None:
-    for title, name, holds in (("Labels and annotations", "labelled", "metadata"), ("immutable", "fixed", "immutable")):
-        configured(shop, recipe(title))
-        shop.run("apply", "--yes")
-        found = shop.kube.secret(shop.namespace, name)
-        assert found is not None
-        if holds == "immutable":
-            assert found["immutable"] is True
-            continue
-        metadata = found["metadata"]
-        assert isinstance(metadata, dict)
-        assert metadata["labels"]["app.kubernetes.io/name"] == "shop"
-        assert metadata["annotations"]["example.com/contact"] == "ops@example.com"
+def applied(world: World, title: str) -> Json:
+    """Apply a recipe; give the whole Secret as the API has it."""
+    each = recipe(title)
+    configured(world, each)
+    world.run("apply", "--yes")
+    found = world.kube.secret(world.namespace, each.names()[0])
+    assert found is not None
+    return found
+
+
+def test_labels_and_annotations_of_the_recipe_stand_on_the_secret(shop: World) -> None:
+    metadata = applied(shop, "Labels and annotations")["metadata"]
+    assert isinstance(metadata, dict)
+    assert metadata["labels"]["app.kubernetes.io/name"] == "shop"
+    assert metadata["annotations"]["example.com/contact"] == "ops@example.com"
+
+
+def test_the_immutable_secret_is_so(shop: World) -> None:
+    assert applied(shop, "immutable")["immutable"] is True
