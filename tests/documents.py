@@ -3,7 +3,7 @@
 import re
 import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,9 +51,13 @@ def read(document: str | Path) -> str:
 
 def fences(document: str | Path) -> list[Fence]:
     """Give the fenced blocks of a document, those in lists without their indentation."""
-    text = read(document)
+    return fences_in(read(document), str(document))
+
+
+def fences_in(text: str, document: str) -> list[Fence]:
+    """Give the fenced blocks of a piece of a document; their lines count from its beginning."""
     return [
-        Fence(str(document), text.count("\n", 0, found.start()) + 1, found[2], textwrap.dedent(found[3]))
+        Fence(document, text.count("\n", 0, found.start()) + 1, found[2], textwrap.dedent(found[3]))
         for found in _FENCE.finditer(text)
     ]
 
@@ -65,7 +69,12 @@ def prose(text: str) -> str:
 
 def commands(document: str | Path) -> Iterator[str]:
     """Give the command lines of the shell blocks, without prompt, comment and output."""
-    for fence in fences(document):
+    yield from commands_in(fences(document))
+
+
+def commands_in(blocks: Iterable[Fence]) -> Iterator[str]:
+    """Give the command lines of those blocks that are for a shell."""
+    for fence in blocks:
         if fence.language not in SHELL:
             continue
         for line in fence.text.replace("\\\n", " ").splitlines():
