@@ -11,10 +11,11 @@ from syncd.fetch.seam import Leases
 from syncd.model.lease import Grant, Issue, Issued, Renewal, Revocation, Revoked
 from syncd.model.reference import Failure, FailureClass
 from syncd.node import Problem
+from syncd.testing.provider_case import Allowance
 from syncd_providers.vault.provider import VaultProvider
 from tests.documents import fences
 from tests.integration.vault_engines import KINDS, Ready, database, pki, set_up
-from tests.integration.vault_store import Allowance, Bench, ask, fetched
+from tests.integration.vault_store import Bench, ask, fetched
 from tests.servers.openbao import Asked, OpenBao
 from tests.servers.postgres import Postgres, binaries
 

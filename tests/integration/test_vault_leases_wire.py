@@ -7,9 +7,10 @@ import pytest
 
 from syncd.model.lease import Grant, Issue, Issued, Renewal, Revocation, Revoked
 from syncd.model.reference import Failure, FailureClass
+from syncd.testing.provider_case import Allowance
 from syncd_providers.vault.provider import VaultProvider
 from tests.faults.vault_wire import LOGIN, TOKEN, Vault, answered, said
-from tests.integration.vault_store import CANARY, Allowance, Bench
+from tests.integration.vault_store import CANARY, Bench
 from tests.servers.wire import Reply, Request, Wire
 
 C = FailureClass
