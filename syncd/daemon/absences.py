@@ -32,9 +32,10 @@ class Absences:
         self._sources: dict[SecretKey, dict[RemoteRef, _Absence]] = {}
         self._mappings: dict[SecretKey, float] = {}
 
-    def of_sources(self, wanted: Iterable[tuple[SecretMapping, Built]]) -> frozenset[SecretKey]:
+    def of_sources(self, wanted: Iterable[tuple[SecretMapping, Built]], *, began: float) -> frozenset[SecretKey]:
         """Take in how the sources of a pass answered; give the Secrets whose source has been gone for long enough.
 
+        `began` is when its reading began: however long the pass waited for others, no answer of it counts as later.
         Any other answer between starts the count anew: a value, and a failure that tells nothing as well. Each source
         is counted for itself, so that one which comes back as another goes starts no removal.
         """
@@ -50,7 +51,7 @@ class Absences:
                         absence.answers += 1
                     self._sources[mapping.key] = counted
             return frozenset(
-                mapping.key for mapping, built in asked if enough(built, self._long_gone(mapping.key, now))
+                mapping.key for mapping, built in asked if enough(built, self._long_gone(mapping.key, began))
             )
 
     def of_mappings(self, gone: Iterable[SecretKey]) -> frozenset[SecretKey]:
@@ -60,10 +61,10 @@ class Absences:
             self._mappings = {key: self._mappings.get(key, now) for key in gone}
             return frozenset(key for key, since in self._mappings.items() if now - since >= LEAST)
 
-    def _long_gone(self, key: SecretKey, now: float) -> frozenset[RemoteRef]:
+    def _long_gone(self, key: SecretKey, began: float) -> frozenset[RemoteRef]:
         absences = self._sources.get(key, {})
-        return frozenset(ref for ref, absence in absences.items() if self._for_long(absence, now))
+        return frozenset(ref for ref, absence in absences.items() if self._for_long(absence, began))
 
     @staticmethod
-    def _for_long(absence: _Absence, now: float) -> bool:
-        return absence.answers >= ANSWERS and now - absence.since >= LEAST
+    def _for_long(absence: _Absence, began: float) -> bool:
+        return absence.answers >= ANSWERS and began - absence.since >= LEAST

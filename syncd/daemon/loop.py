@@ -207,11 +207,11 @@ class Loop:
             self._plan_again(ready, self._broken(error, now), now)
             return
         for members in groups.values():
-            self._begin_group(Group(tuple(members), reading), now)
+            self._begin_group(Group(tuple(members), reading, now))
 
-    def _begin_group(self, group: Group, began: float) -> None:
-        """Start a pass of it, whose reading began at `began`."""
-        self._begin(group.members, partial(self._passes.reconcile, group), began)
+    def _begin_group(self, group: Group) -> None:
+        """Start a pass of it."""
+        self._begin(group.members, partial(self._passes.reconcile, group), group.began)
 
     def _begin(self, members: tuple[SecretMapping, ...], work: _Work, began: float) -> None:
         self._numbers += 1
@@ -254,7 +254,7 @@ class Loop:
                 waiting = frozenset(mapping.key for mapping in left.members) if left else frozenset()
                 self._plan_again([each for each in ended.members if each.key not in waiting], report, now)
                 if left is not None and not self._stopped.is_set():
-                    self._begin_group(left, ended.began)
+                    self._begin_group(left)
             else:
                 self._report.take_sweep(report)
 

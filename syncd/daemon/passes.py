@@ -57,6 +57,8 @@ class Group:
 
     members: tuple[SecretMapping, ...]
     reading: Sources
+    began: float
+    """When the reading began, in monotonic seconds."""
     live: Mapping[SecretKey, Live] | None = None
     """What stands there, once it was looked at."""
     waiting: frozenset[SecretKey] = frozenset()
@@ -130,12 +132,12 @@ class Passes:
                 wanted = tuple(each for each in seen.wanted if each[0].key in ahead)
                 asked = told.classes(mapping for mapping, _ in wanted)
                 seen = replace(seen, wanted=wanted, classes={one: seen.classes[one] for one in asked})
-                self._absences.of_sources(wanted)  # a value starts the count anew
+                self._absences.of_sources(wanted, began=group.began)  # a value starts the count anew
                 made = replace(made, changes=tuple(change for change in made.changes if change.key in ahead))
                 return self._carried_out(made, seen), group.without(ahead, waiting=ready)
             group = group.without((), waiting=ready)
         seen = self._seen(group.members, told, live)
-        seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted))
+        seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted, began=group.began))
         return self._carried_out(self._plan(seen, inventory), seen), None
 
     def _seen(self, members: Sequence[SecretMapping], told: Told, live: Mapping[SecretKey, Live]) -> Seen:

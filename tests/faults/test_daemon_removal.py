@@ -7,7 +7,7 @@ import pytest
 from syncd.model.mapping import SecretMapping
 from syncd.model.reference import Failure, FailureClass, RemoteRef
 from syncd.plan.instance import Rules
-from tests.unit.daemon_rig import INTERVAL, DaemonRig, key, wants
+from tests.unit.daemon_rig import INTERVAL, START, DaemonRig, key, wants
 
 RULES = Rules(prune=True)
 HOUR = 3600.0
@@ -51,6 +51,26 @@ def test_ten_minutes_are_not_enough_without_three_answers() -> None:
     rig.stop()
     ((at, _),) = deletions(rig)
     assert at - began >= 2000 - 20
+
+
+def test_what_a_pass_waits_for_others_does_not_count() -> None:
+    """Three answers just short of ten minutes, and another object of the store that keeps the pass of the last one."""
+    mappings = [going(f"m{number}", interval=296.0) for number in range(4)]
+    rig = DaemonRig(*mappings)
+    rig.start(rules=RULES)
+    rig.run(1)
+    store = rig.stores["s"]
+    store.delete("m0")
+    before = len(store.requests)
+    rig.run(2 * 296 - 30)
+    store.hang("m1")
+    rig.run(HOUR)
+    rig.stop()
+    ((at, _),) = deletions(rig)
+    times = [each.at - START for each in store.requests[before:] if each.refs[0].key == "m0"]
+    asked = [moment for moment in times if moment <= at]
+    assert asked[2] - asked[0] < 600, "the third answer was to be too early"
+    assert asked[-1] - asked[0] >= 600
 
 
 @pytest.mark.parametrize("cls", [FailureClass.DENIED, FailureClass.UNUSABLE, FailureClass.MALFORMED])

@@ -165,7 +165,7 @@ def test_a_daemon_with_a_hundred_writes_queued_ends_in_time_with_nothing_partial
         world.openbao.put(world.mount, f"p{number}", {name: f"{value}-{number}" for name, value in keys.items()})
     source = {"store": "vault"}
     mappings = [{"name": f"s{number}", "dataFrom": [source | {"key": f"p{number}"}]} for number in range(100)]
-    target = {"kubeconfig": "kubeconfig", "context": "syncd-test", "limits": {"requestsPerSecond": 40}}
+    target = {"kubeconfig": "kubeconfig", "context": "syncd-test", "limits": {"requestsPerSecond": 15}}
     world.configure(mappings, target={"kubernetes": target})
     chance = random.Random()  # noqa: S311 — a moment, not a secret
 
