@@ -7,20 +7,24 @@ What a pass is told comes in as arguments; what differs between the verbs is whi
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from syncd.build import build
 from syncd.defect import REASON, kept_for
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.sources import Sources
 from syncd.model.inventory import Entry, Inventory
+from syncd.model.lease import Fresh, Kept
 from syncd.model.mapping import SecretKey, SecretMapping
 from syncd.model.plan import Plan
 from syncd.model.reference import FailureClass, RemoteRef, Wanted
 from syncd.model.secret import Built, Live, LiveSecret, Refusal
+from syncd.model.selection import Lease
 from syncd.plan.finds import kept_whole, lost_sources
 from syncd.plan.guards import TenantStore, emptied, guard, mappings_per_store, suspect_stores, taken_over
 from syncd.plan.instance import Instance, Rules
 from syncd.plan.inventory import needs_read
+from syncd.plan.leases import Holdings
 from syncd.plan.marks import Mark, read_mark
 from syncd.plan.orphans import MappingName, owned_entry
 from syncd.plan.planner import make_plan
@@ -50,6 +54,10 @@ class Standing:
             wants[mapping.tenant, mapping.id].add(mapping.key)
         return cls(instance, rules, mappings_per_store(every), dict(wants))
 
+    def holdings(self, now: float) -> Holdings:
+        """Judge what live Secrets hold of short-lived secrets, without asking a store."""
+        return Holdings(self.instance, now, self.rules.formerly, ahead=self.rules.issue)
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -73,6 +81,9 @@ class Seen:
     """Stores that were not read in full since the start."""
     calls_again: Mapping[str, int] = field(default_factory=dict)
     """Wire requests to each store beyond the first reading's: of the second look, and of what was seen anew."""
+    told: Told = field(default=Told({}, {}), repr=False)
+    holdings: Holdings | None = None
+    """By what the live Secrets' short-lived secrets were judged."""
 
 
 def objection(
@@ -100,14 +111,16 @@ def see(
     look_at: Collection[SecretKey],
     orphans: Sequence[Entry] = (),
     now: float = 0.0,
+    holdings: Holdings | None = None,
 ) -> Seen:
     """Look at the live Secrets while the stores are read, then build what the mappings want.
 
     `look_at` are the Secrets to read; what is missing in it counts as not there (see `make_plan`). `now` is wall-clock
-    time in seconds since the epoch, which certificates are held against; without it none is valid yet.
+    time in seconds since the epoch, which certificates are held against; without it none is valid yet. `holdings`
+    judges which short-lived secrets the live Secrets still hold; without it each has to be issued.
     """
     live = look(readers, [*look_at, *(entry.key for entry in orphans)])
-    return seen_of(mappings, tell(mappings, reading), live, orphans=orphans, now=now)
+    return seen_of(mappings, tell(mappings, reading), live, orphans=orphans, now=now, holdings=holdings)
 
 
 def seen_of(
@@ -117,24 +130,53 @@ def seen_of(
     *,
     orphans: Sequence[Entry] = (),
     now: float = 0.0,
+    holdings: Holdings | None = None,
 ) -> Seen:
     """Build what the mappings want of what their stores said, for what stands there."""
-    wanted = _wanted(mappings, told, live, now)
+    wanted = _wanted(mappings, told, live, now, holdings)
     known = tuple((entry, live[entry.key]) for entry in orphans if entry.key in live)
     answered = ((mapping, built) for mapping, built in wanted if told.knows(mapping))
     found = {mapping.key: told.found_by(mapping) | lost_sources(built) for mapping, built in answered}
     lost = {ref: FailureClass.ABSENT for _, built in wanted for ref in lost_sources(built)}
     classes = told.classes(mappings) | lost
     unread = frozenset(one.store for one in unanswered(classes))
-    return Seen(wanted, live, known, classes, found, suspect=suspect_stores(classes), unread=unread)
+    return Seen(
+        wanted,
+        live,
+        known,
+        classes,
+        found,
+        suspect=suspect_stores(classes),
+        unread=unread,
+        told=told,
+        holdings=holdings,
+    )
+
+
+def seen_anew(seen: Seen, live: Mapping[SecretKey, Live], *, now: float, holdings: Holdings) -> Seen:
+    """Judge by other `holdings` what the live Secrets hold, these being written meanwhile; no store is asked again."""
+    wanted = tuple(
+        (mapping, _built(mapping, seen.told, live.get(mapping.key), now, holdings) if mapping.leases() else built)
+        for mapping, built in seen.wanted
+    )
+    return replace(seen, wanted=wanted, live=live, holdings=holdings)
+
+
+def with_issued(
+    mapping: SecretMapping, seen: Seen, live: LiveSecret | None, issued: Mapping[Lease, Fresh], *, now: float
+) -> Built:
+    """Build one Secret with what was just issued for it, from what the stores said before."""
+    return _built(mapping, seen.told, live, now, seen.holdings, issued)
 
 
 def _wanted(
-    mappings: Iterable[SecretMapping], told: Told, live: Mapping[SecretKey, Live], now: float
+    mappings: Iterable[SecretMapping],
+    told: Told,
+    live: Mapping[SecretKey, Live],
+    now: float,
+    holdings: Holdings | None,
 ) -> tuple[tuple[SecretMapping, Built], ...]:
-    return tuple(
-        (mapping, kept_whole(mapping, _built(mapping, told, now), _mark(live.get(mapping.key)))) for mapping in mappings
-    )
+    return tuple((mapping, _built(mapping, told, live.get(mapping.key), now, holdings)) for mapping in mappings)
 
 
 def _mark(live: Live | None) -> Mark | None:
@@ -241,7 +283,7 @@ def second_look(seen: Seen, gateway: Gateway, *, now: float = 0.0) -> Seen:
     first = {mapping.key: built for mapping, built in seen.wanted}
     reading = start_reading(again, gateway)
     told = tell(again, reading)
-    gone = gone_sources(_wanted(again, told, seen.live, now))
+    gone = gone_sources(_wanted(again, told, seen.live, now, seen.holdings))
     classes = {**seen.classes, **told.classes(again)}
     return replace(
         seen,
@@ -267,7 +309,8 @@ def look_again(
     """
     part = [mapping for mapping, _ in seen.wanted if mapping.key in keys]
     reading = start_reading(part, gateway)
-    anew = see(part, reading, readers, look_at=[mapping.key for mapping in part], now=now)
+    holdings = None if seen.holdings is None else replace(seen.holdings, now=now)
+    anew = see(part, reading, readers, look_at=[mapping.key for mapping in part], now=now, holdings=holdings)
     built = {mapping.key: built for mapping, built in anew.wanted}
     classes = {**seen.classes, **anew.classes}
     return replace(
@@ -278,6 +321,8 @@ def look_again(
         found={**seen.found, **anew.found},
         suspect=suspect_stores(classes),
         calls_again=_with_calls(seen, reading),
+        told=seen.told.then(anew.told),
+        holdings=holdings,
     )
 
 
@@ -287,10 +332,19 @@ def _with_calls(seen: Seen, reading: Sources) -> dict[str, int]:
     return {store: seen.calls_again.get(store, 0) + calls.get(store, 0) for store in {**seen.calls_again, **calls}}
 
 
-def _built(mapping: SecretMapping, told: Told, now: float) -> Built:
+def _built(
+    mapping: SecretMapping,
+    told: Told,
+    live: Live | None,
+    now: float,
+    holdings: Holdings | None,
+    issued: Mapping[Lease, Fresh] = MappingProxyType({}),
+) -> Built:
     """Build one Secret; a defect that a mapping brings up keeps that Secret as it is, and no other."""
     try:
-        return build(mapping, told.outcomes, told.found, now=now)
+        kept: Mapping[Lease, Kept] = {} if holdings is None else holdings.of(mapping, live)
+        built = build(mapping, told.outcomes, told.found, leased={**kept, **issued}, now=now)
+        return kept_whole(mapping, built, _mark(live))
     except Exception as error:  # noqa: BLE001 — its text may carry values
         message = kept_for(error, what=str(mapping.key), origin=str(mapping.origin))
         return Refusal(FailureClass.CONFIG, REASON, message)

@@ -41,6 +41,10 @@ class Told:
         """Give what its queries found."""
         return frozenset(found_refs(self.found[query] for query in mapping.queries()))
 
+    def then(self, later: "Told") -> "Told":
+        """Give both; what was asked again counts by its later answer."""
+        return Told({**self.found, **later.found}, {**self.outcomes, **later.outcomes})
+
     def classes(self, mappings: Iterable[SecretMapping]) -> dict[Wanted, FailureClass | None]:
         """Give the class of each answer to these; None for a value and for a listing."""
         classes: dict[Wanted, FailureClass | None] = {}

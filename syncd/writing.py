@@ -21,6 +21,7 @@ from threading import Event
 from typing import Final, TypeVar
 
 from syncd.defect import described
+from syncd.leases import Leasing
 from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
@@ -35,7 +36,7 @@ from syncd.reconcile import Seen, Standing, held_back, look
 from syncd.target.seam import HomeFailure, Permit, Target
 from syncd.workers import run_each
 
-T = TypeVar("T", DesiredSecret, LiveSecret)
+T = TypeVar("T", DesiredSecret, LiveSecret, Leasing)
 
 WORKERS: Final = 16
 """Writes at a time; more threads only hand the interpreter's lock around."""
@@ -83,6 +84,8 @@ class Writer:
     """None where no target has an inventory."""
     workers: int = WORKERS
     """Writes at a time."""
+    leasing: Leasing | None = None
+    """Issues and revokes; None where the plan has nothing to issue."""
     take_over: bool = False
     """Make every proven entry of the inventory this configuration's own (`--take-over`)."""
 
@@ -95,12 +98,14 @@ class Writer:
         wanted = {mapping.key: (mapping, built) for mapping, built in seen.wanted}
         done: dict[SecretKey, Change] = {}
         for change, written in run_each(
-            lambda change: self._isolated(change, wanted), writes, workers=self.workers, name="syncd-write"
+            lambda change: self._isolated(change, wanted, seen), writes, workers=self.workers, name="syncd-write"
         ):
             done[change.key] = written
             if progress is not None:
                 progress(len(done), len(writes))
         self._record_after(tuple(done.values()))
+        if self.leasing is not None:
+            self.leasing.released(done.values())
         return _with_outcomes(plan, done)
 
     def _record_before(self, plan: Plan, seen: Seen, now: float) -> tuple[Plan, HomeFailure | None]:
@@ -132,13 +137,28 @@ class Writer:
         if self.ledger is not None and removed:
             self.ledger.record(lambda inventory: after_removals(inventory, removed), self.permit)
 
-    def _isolated(self, change: Change, wanted: _Wanted) -> Change:
+    def _isolated(self, change: Change, wanted: _Wanted, seen: Seen) -> Change:
         """Write one; a defect that it brings up is its own, and stops no other write."""
         try:
+            if change.unissued is not None:
+                return self._issue(change, wanted[change.key][0], seen)
             return self._write(change, wanted, _TRIES)
         except Exception as error:  # noqa: BLE001 — its text may carry values
             message = f"{change.key}: a defect in syncd: {described(error)}; please report it"
             return replace(change, outcome="failed", message=message)
+
+    def _issue(self, change: Change, mapping: SecretMapping, seen: Seen) -> Change:
+        """Issue what a change needs and write it. Where another writer came first, the next pass judges anew."""
+        leasing = _needed(self.leasing)
+        issuance = leasing.issued(change, mapping, seen)
+        if not issuance.writes:
+            return issuance.change
+        written = replace(issuance.change, outcome="failed")
+        try:
+            written = self._write(issuance.change, {}, 1)
+        finally:
+            leasing.written(written, issuance)
+        return written
 
     def _write(self, change: Change, wanted: _Wanted, tries: int) -> Change:
         outcome = self._attempt(change)
@@ -161,6 +181,8 @@ class Writer:
         if isinstance(live, Missing) and outcome.kind == "quota":
             return _failed(change, outcome)
         mapping, built = wanted[change.key]
+        if mapping.leases():
+            return _skipped(change)  # its values were taken from a Secret that is another one by now
         standing = self.standing
         anew = plan_one(mapping, built, live, instance=standing.instance, rules=standing.rules)
         uncounted = not set(kinds(anew, standing.rules)) <= set(kinds(change, standing.rules))

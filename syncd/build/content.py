@@ -7,16 +7,18 @@ from typing import Final, TypeVar
 
 from syncd.build.checks import failed_checks
 from syncd.build.keys import Named, key_of_name, taken
+from syncd.build.leased import Leased, lost, ref_of
 from syncd.build.remarks import remarks
 from syncd.build.render import rendered
 from syncd.build.rules import bad_key, broken_rule
 from syncd.build.select import Answers, Fault, extract, select, shown
 from syncd.build.typed import typed_keys
 from syncd.json_text import Flaw, spelled
+from syncd.model.lease import Fresh, Given, Kept
 from syncd.model.mapping import SecretMapping
 from syncd.model.reference import Failure, FailureClass, Fetched, Found, Listing, Outcome, Query, RemoteRef
 from syncd.model.secret import Built, Content, Refusal, SourceVersion
-from syncd.model.selection import DataSource, Extract, Finding, KeyRules, Literally, Selection
+from syncd.model.selection import DataSource, Extract, Finding, KeyRules, Lease, Literally, Selection
 from syncd.model.shaping import Builder, parts_of
 from syncd.redact import SecretValue
 
@@ -37,6 +39,7 @@ _NOT_ASKED: Final = Failure(FailureClass.UNAVAILABLE, "no-answer", "there was no
 
 
 _NOTHING_FOUND: Final[Mapping[Query, Found]] = MappingProxyType({})
+_NOTHING_LEASED: Final[Mapping[Lease, Kept | Fresh]] = MappingProxyType({})
 
 
 def build(
@@ -44,6 +47,7 @@ def build(
     outcomes: Mapping[RemoteRef, Outcome],
     found: Mapping[Query, Found] = _NOTHING_FOUND,
     *,
+    leased: Mapping[Lease, Kept | Fresh] = _NOTHING_LEASED,
     now: float = 0.0,
 ) -> Built:
     """Make the whole content of one Secret, or say why there is none.
@@ -51,24 +55,33 @@ def build(
     Pure, and raises for no input: a source or query that has no answer counts as unavailable. The result does not
     depend on the order of `outcomes` and `found`, nor on that of the mapping's keys. `now` is wall-clock time in
     seconds since the epoch, for what has dates; without it no certificate is valid yet.
+
+    A short-lived secret that is not in `leased` has yet to be issued: the content says so, and has neither its keys
+    nor those of templates, and nothing was checked.
     """
-    return _Build(mapping, outcomes, found, now).made()
+    return _Build(mapping, outcomes, found, leased, now).made()
 
 
 class _Build:
     """The keys and faults of one mapping, as far as they are known."""
 
     __slots__ = (
-        "_absent", "_answers", "_data", "_faults", "_found", "_from", "_given", "_mapping", "_now", "_outcomes",
-        "_remarks",
+        "_absent", "_answers", "_data", "_faults", "_found", "_from", "_given", "_leased", "_mapping", "_now",
+        "_outcomes", "_remarks",
     )  # fmt: skip
 
     def __init__(
-        self, mapping: SecretMapping, outcomes: Mapping[RemoteRef, Outcome], found: Mapping[Query, Found], now: float
+        self,
+        mapping: SecretMapping,
+        outcomes: Mapping[RemoteRef, Outcome],
+        found: Mapping[Query, Found],
+        leased: Mapping[Lease, Kept | Fresh],
+        now: float,
     ) -> None:
         self._mapping = mapping
         self._outcomes = outcomes
         self._found = found
+        self._leased = Leased(leased)
         self._now = now
         self._answers = Answers()
         self._data: dict[str, bytes] = {}
@@ -86,20 +99,24 @@ class _Build:
                 self._extract(entry)
             elif isinstance(entry, Finding):
                 self._find(entry)
+            else:
+                self._lease(entry)
         for key, source in self._mapping.data:
             fault = bad_key(key)
             if fault is not None:
                 self._fault(_named(key), fault)
             value = self._value(_named(key), key, source)
             if value is not None:
+                self._leased.taken(key)
                 self._data[key] = value
+        leases = self._leased.settle(self._data)
         if self._mapping.builder is not None:
             self._typed(self._mapping.builder)
-        if not self._faults:
-            self._render()
-        if not self._faults:
+        if not self._faults and not self._leased.unissued:
+            self._render(leases)
+        if not self._faults and not self._leased.unissued:
             self._check()
-        return self._refusal() if self._faults else self._content()
+        return self._refusal() if self._faults else self._content(leases)
 
     def _fetched(self, selection: Selection) -> Fetched | None:
         outcome = self._outcomes.get(selection.ref, _NOT_ASKED)
@@ -169,6 +186,21 @@ class _Build:
             return None
         return value
 
+    def _lease(self, entry: Lease) -> None:
+        """Enter the keys of a short-lived secret, where it was issued."""
+        ref = ref_of(entry)
+        opened = self._leased.opened(entry)
+        if isinstance(opened, Fault):
+            self._fault(f"dataFrom {ref}", opened)
+        elif opened is not None:
+            values, rules = opened
+            named = (Named(key, key, value) for key, value in values.items())
+            keys = self._ruled(f"dataFrom {ref}", named, rules)
+            for key, value in keys.items():
+                self._enter(key, value, ref, overrides=entry.overrides)
+            self._from.update(dict.fromkeys(self._leased.overridden(entry), ref))
+            self._leased.gave(entry, keys)
+
     def _ruled(self, place: str, named: Iterable[Named[V]], rules: KeyRules) -> dict[str, V]:
         """Give what the rules leave, by its key; clashes and bad keys are told."""
         left = taken(named, rules)
@@ -186,6 +218,7 @@ class _Build:
         fault = None if value else self._empty(key, ref)
         if fault is not None:
             self._fault(f"dataFrom {ref}", fault)
+        self._leased.taken(key)
         self._from[key] = ref
         self._data[key] = value
 
@@ -228,13 +261,12 @@ class _Build:
             self._fault(field, Fault(FailureClass.CONFIG, "key-clash", text))
         self._data |= made
 
-    def _render(self) -> None:
+    def _render(self, leases: Mapping[Lease, Given]) -> None:
         """Enter the keys that templates make of the others."""
         made = rendered(self._mapping, self._data)
-        if isinstance(made, list):
-            for fault in made:
-                self._fault("template", fault)
-        else:
+        for fault in made if isinstance(made, list) else lost(leases, self._data, made):
+            self._fault("template", fault)
+        if not isinstance(made, list):
             self._data = made
 
     def _empty(self, key: str, ref: RemoteRef) -> Fault | None:
@@ -266,7 +298,7 @@ class _Build:
         absent = tuple(sorted(self._absent))
         return Refusal(worst.cls, worst.reason, worst.message, self._sources(), absent, also=also)
 
-    def _content(self) -> Content:
+    def _content(self, leases: Mapping[Lease, Given]) -> Content:
         mapping = self._mapping
         literals = {key for key, source in mapping.data if isinstance(source, Literally)}
         return Content(
@@ -278,6 +310,9 @@ class _Build:
             immutable=mapping.immutable,
             remarks=(*self._remarks, *remarks(self._data, meant=literals)),
             found=self._given,
+            leases=leases,
+            unissued=tuple(self._leased.unissued),
+            at=self._now,
         )
 
     def _sources(self) -> tuple[SourceVersion, ...]:
@@ -291,6 +326,7 @@ class _Build:
                 read[ref] = SourceVersion(ref, outcome.version, outcome.created)
             elif self._faults:
                 read[ref] = SourceVersion(ref, "")
+        read.update((ref_of(lease), self._leased.source(lease)) for lease in self._mapping.leases())
         return tuple(read[ref] for ref in sorted(read))
 
 

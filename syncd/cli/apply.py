@@ -13,6 +13,8 @@ from syncd.cli.events import observer
 from syncd.cli.progress import counter
 from syncd.cli.signals import RunSignals
 from syncd.cli.stop import USAGE, Stop, tell
+from syncd.lease_memory import LeaseMemory
+from syncd.leases import Leasing
 from syncd.ledger import Ledger, look_up, open_ledger
 from syncd.model.inventory import Inventory
 from syncd.model.plan import Change, Plan
@@ -58,6 +60,7 @@ class Apply:
         self._begin_writes = begin_writes
         self._wait = wait
         self._started = time.monotonic()
+        self._memory = LeaseMemory(time.monotonic)
         self._reading = start_reading(parts.mappings, parts.gateway)
         self._calls_again: Mapping[str, int] = {}
 
@@ -92,6 +95,7 @@ class Apply:
             standing, inventory = self._known(ledger)
             keys = frozenset(change.key for change in preview.writes())
             seen = self._counted(look_again(seen, keys, self._parts.gateway, self._parts.targets, now=time.time()))
+            seen = self._leasing(standing).tended(seen)
             made = self._plan(seen, standing, inventory)
             if _was_shown(made, preview):
                 return ledger, standing, made, seen
@@ -142,7 +146,13 @@ class Apply:
         look_at = [mapping.key for mapping in parts.mappings]
         if options.yes:
             look_at = worth_reading(parts.mappings, inventory, instance=standing.instance)
-        seen = see(parts.mappings, self._reading, parts.targets, look_at=look_at, orphans=orphans, now=time.time())
+        now = time.time()
+        holdings = standing.holdings(now)
+        seen = see(
+            parts.mappings, self._reading, parts.targets, look_at=look_at, orphans=orphans, now=now, holdings=holdings
+        )
+        if options.yes:
+            seen = self._leasing(standing).tended(seen)
         if options.prune and in_doubt(seen):
             tell(f"syncd: some sources are absent; looking again in {SECOND_LOOK:.0f} s before anything is removed")
             self._wait(SECOND_LOOK)
@@ -178,8 +188,15 @@ class Apply:
     def _written(self, made: Plan, seen: Seen, standing: Standing, ledger: Ledger | None) -> Plan:
         self._begin_writes()
         permit, take_over = UntilStopped(self._stopped), self._options.take_over
-        writer = Writer(self._parts.targets, standing, permit, ledger, take_over=take_over)
-        return writer.carry_out(made, seen, now=time.time(), progress=counter(sys.stderr))
+        leasing = self._leasing(standing)
+        writer = Writer(self._parts.targets, standing, permit, ledger, take_over=take_over, leasing=leasing)
+        written = writer.carry_out(made, seen, now=time.time(), progress=counter(sys.stderr))
+        leasing.tidied(seen, written.changes)
+        return written
+
+    def _leasing(self, standing: Standing) -> Leasing:
+        permit = UntilStopped(self._stopped)
+        return Leasing(self._parts.gateway, self._parts.targets, standing, permit, self._memory, wall=time.time)
 
     def _reported(self, written: Plan) -> int:
         cut_off = self._stopped.is_set() and any(change.outcome == "skipped" for change in written.changes)

@@ -132,6 +132,7 @@ def rules(configuration: Configuration[Provider], options: Namespace | None, *, 
     return Rules(
         allow_replace=guards.allow_replace or bool(options and options.allow_replace),
         prune=options is None or bool(options.prune),
+        issue=options is None or bool(options.issue),
         allow_deletes=options.allow_deletes if options else None,
         allow_changes=options.allow_changes if options else None,
         max_deletes_count=guards.max_deletes_count,

@@ -36,7 +36,9 @@ def planned(parts: Parts[TargetReader, HomeReader], options: Namespace) -> Plan:
     standing = parts.standing(known.key, options)
     orphans = parts.orphans(standing, known.inventory, options)
     look_at = [mapping.key for mapping in parts.mappings]
-    seen = see(parts.mappings, reading, parts.targets, look_at=look_at, orphans=orphans, now=time.time())
+    now = time.time()
+    holdings = standing.holdings(now)
+    seen = see(parts.mappings, reading, parts.targets, look_at=look_at, orphans=orphans, now=now, holdings=holdings)
     # A diff makes no second look at an absent source: it shows what the first one would lead to.
     seen = replace(seen, confirmed_absent=removal_candidates(seen.wanted))
     made = plan(seen, standing, inventory=known.inventory, target=parts.describe(), now=time.time())

@@ -134,6 +134,7 @@ def _scoped(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--redact-keys", action="store_true", help="hide the names of keys too")
     verb.add_argument("--prune", action="store_true", help="also remove what is due to be removed")
+    verb.add_argument("--issue", action="store_true", help="also issue and renew short-lived secrets")
     verb.add_argument("--allow-replace", action="store_true", help="delete and make anew what cannot be changed")
     verb.add_argument(
         "--allow-deletes", metavar="N", type=_count, help="let N removals through, whatever the guards say"

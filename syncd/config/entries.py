@@ -1,9 +1,10 @@
-"""Entries of `dataFrom`: objects whose keys are taken, and queries; and what is made of the keys of either."""
+"""Entries of `dataFrom`: objects whose keys are taken, queries, what is issued; and what is made of their keys."""
 
 import msgspec
 
 from syncd import pattern
 from syncd.config.convert import Shape
+from syncd.config.dynamic import DynamicShape, lease
 from syncd.config.references import Catalogue, ReferenceShape, Report, selection
 from syncd.model.reference import Query
 from syncd.model.selection import ALL_KEYS, Entry, Extract, Finding, KeyRules
@@ -38,9 +39,10 @@ class KeysShape(Shape, frozen=True, kw_only=True):
 
 
 class EntryShape(ReferenceShape, frozen=True, kw_only=True):
-    """An object whose keys become keys of the Secret, or a query for secrets that each become one."""
+    """An object whose keys become keys of the Secret, a query for secrets that each become one, or what is issued."""
 
     find: FindShape | None = None
+    dynamic: DynamicShape | None = None
     keys: KeysShape | None = None
     overrides: bool = False
 
@@ -49,6 +51,19 @@ def entry(written: EntryShape, path: Path, *, store: str, catalogue: Catalogue, 
     """Give an entry of `dataFrom`, or None where a problem was reported."""
     before = len(report)
     rules = ALL_KEYS if written.keys is None else _rules(written.keys, (*path, "keys"), report)
+    if written.dynamic is not None:
+        if written.find is not None:
+            report.append(Problem((*path, "find"), "find and dynamic exclude each other", "keep one of them"))
+        return lease(
+            written,
+            written.dynamic,
+            path,
+            keys=rules,
+            overrides=written.overrides,
+            store=store,
+            catalogue=catalogue,
+            report=report,
+        )
     if written.find is not None:
         query = _query(written, written.find, path, store=store, catalogue=catalogue, report=report)
         fine = query is not None and len(report) == before
@@ -57,7 +72,8 @@ def entry(written: EntryShape, path: Path, *, store: str, catalogue: Catalogue, 
         hint = "take it with `data`"
         report.append(Problem((*path, "metadata"), "dataFrom takes many keys, and metadata is one text", hint))
     if written.key is None:
-        report.append(Problem(path, "it has neither key nor find", "name an object in the store, or look for some"))
+        hint = "name an object in the store, look for some, or have one issued"
+        report.append(Problem(path, "it has neither key, find nor dynamic", hint))
         return None
     found = selection(written, path, store=store, catalogue=catalogue, report=report)
     return None if found is None or len(report) > before else Extract(found, written.overrides, rules)

@@ -8,6 +8,7 @@ import msgspec
 
 from syncd.config.checks import ChecksShape, checks_of
 from syncd.config.convert import NotYet, Shape, always, anything_but, one_of
+from syncd.config.dynamic import lease_mistakes
 from syncd.config.entries import EntryShape, entry
 from syncd.config.metadata import annotations, labels
 from syncd.config.names import (
@@ -152,6 +153,7 @@ def mapping_of(written: MappingShape, origin: Position, given: Given) -> tuple[S
         when_source_gone=written.when_source_gone,
         when_mapping_gone=written.when_mapping_gone,
     )
+    report.extend(lease_mistakes(mapping.leases(), written.template, immutable=written.immutable))
     return mapping, report
 
 

@@ -34,6 +34,14 @@ class DescribesObjects(Protocol):
         """Read metadata."""
 
 
+@runtime_checkable
+class IssuesLeases(Protocol):
+    """A provider that issues short-lived secrets (`syncd.fetch.seam.Leases`), as far as the loader asks it."""
+
+    def canonical_path(self, path: str) -> str | Problem:
+        """Give the one spelling of an engine's endpoint, or what is wrong with it."""
+
+
 P = TypeVar("P", bound=NamesObjects)
 P_co = TypeVar("P_co", bound=NamesObjects, covariant=True)
 

@@ -18,6 +18,7 @@ from syncd.daemon.freshness import Freshness
 from syncd.daemon.log import Log
 from syncd.daemon.metrics import Metrics
 from syncd.daemon.passes import Group, Passes, Work
+from syncd.daemon.renewals import Renewals
 from syncd.daemon.retries import Retries
 from syncd.daemon.standing_report import StandingReport
 from syncd.daemon.timetable import Timetable, finest_intervals, stores_of
@@ -105,7 +106,8 @@ class Loop:
         self._table = Timetable(work.mappings, now=now, known=inventory.entries if inventory else ())
         work.gateway.read_every(finest_intervals(work.mappings))
         self._calendar = Calendar(work.mappings, self._called, self._missed)
-        self._passes = Passes(work, metrics=metrics, stopped=stopped, clock=clock, wall=wall)
+        self._renewals = Renewals(clock, metrics=metrics, log=log)
+        self._passes = Passes(work, metrics=metrics, stopped=stopped, clock=clock, wall=wall, renewals=self._renewals)
         self._report = StandingReport(log)
         self._retries = Retries()
         self._freshness = Freshness(mapping.key for mapping in work.mappings)
@@ -265,6 +267,8 @@ class Loop:
                 self._table.add(mapping, at=now)
             elif pause is not None:
                 self._table.add(mapping, at=now + pause)
+            if (due := self._renewals.due(mapping.key)) is not None:
+                self._table.add(mapping, at=due)
 
     def _say_farewell(self) -> None:
         """Take in what ends within a moment: what was written is told, and what hangs is left behind."""

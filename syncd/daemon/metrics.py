@@ -34,6 +34,12 @@ class Metrics:
         self._failures = Counter(
             "syncd_store_failures", "Sources that gave no value, by class.", ["store", "class"], registry=registry
         )
+        self._leases = Counter(
+            "syncd_leases",
+            "Calls about short-lived secrets, by what came of them.",
+            ["store", "event"],
+            registry=registry,
+        )
         self._changes = Counter(
             "syncd_changes", "Changes that a pass planned, by outcome.", ["action", "outcome"], registry=registry
         )
@@ -76,6 +82,10 @@ class Metrics:
     def failed(self, store: str, cls: str) -> None:
         """Count a source without a value."""
         self._failures.labels(store, cls).inc()
+
+    def leased(self, store: str, event: str) -> None:
+        """Count a call about a short-lived secret."""
+        self._leases.labels(store, event).inc()
 
     def flapped(self, returns: int) -> None:
         """Count writes that brought back an earlier content."""

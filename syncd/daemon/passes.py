@@ -13,8 +13,10 @@ from syncd.daemon.admission import Admission
 from syncd.daemon.latest import Latest
 from syncd.daemon.metrics import Metrics
 from syncd.daemon.quarantine import Quarantine
+from syncd.daemon.renewals import Renewals
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.sources import Sources
+from syncd.leases import Leasing
 from syncd.ledger import Ledger
 from syncd.model.inventory import Inventory
 from syncd.model.mapping import SecretKey, SecretMapping
@@ -81,12 +83,23 @@ class Passes:
         stopped: threading.Event,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        renewals: Renewals,
     ) -> None:
         """Start with nothing read.
 
         `clock` is monotonic, `wall` seconds since the epoch; no write starts once `stopped` is set.
         """
         self._work, self._metrics, self._stopped, self._wall = work, metrics, stopped, wall
+        self._leasing = Leasing(
+            work.gateway,
+            work.targets,
+            work.standing,
+            UntilStopped(stopped),
+            renewals.memory,
+            wall=wall,
+            observe=renewals.observe,
+            workers=work.workers,
+        )
         self._absences = Absences(clock)
         self._latest = Latest(work.mappings)
         self._admission = Admission()
@@ -108,7 +121,9 @@ class Passes:
             ready = group.ready(told)
             if not ready:
                 continue
-            seen = self._latest.judged(seen_of(ready, told, live, now=self._wall()))
+            seen = self._seen(ready, told, live)
+            live = {**live, **seen.live}
+            group = replace(group, live=live)
             made = self._plan(seen, inventory)
             ahead = self._ahead(seen, made)
             if ahead:
@@ -119,9 +134,15 @@ class Passes:
                 made = replace(made, changes=tuple(change for change in made.changes if change.key in ahead))
                 return self._carried_out(made, seen), group.without(ahead, waiting=ready)
             group = group.without((), waiting=ready)
-        seen = self._latest.judged(seen_of(group.members, told, live, now=self._wall()))
+        seen = self._seen(group.members, told, live)
         seen = replace(seen, confirmed_absent=self._absences.of_sources(seen.wanted))
         return self._carried_out(self._plan(seen, inventory), seen), None
+
+    def _seen(self, members: Sequence[SecretMapping], told: Told, live: Mapping[SecretKey, Live]) -> Seen:
+        """Build what they want, once the leases that their Secrets hold are looked after."""
+        now = self._wall()
+        seen = seen_of(members, told, live, now=now, holdings=self._work.standing.holdings(now))
+        return self._leasing.tended(self._latest.judged(seen))
 
     def _ahead(self, seen: Seen, made: Plan) -> frozenset[SecretKey]:
         """Name those whose Secret may be brought to its sources before the others' are known."""
@@ -133,6 +154,7 @@ class Passes:
         """Write, and remember what is remembered between passes."""
         written = self._written(self._quarantine.judged(self._admission.judged(made)), seen)
         self._admission.written(written.changes)
+        self._leasing.tidied(seen, written.changes)
         for ref, cls in seen.classes.items():
             if cls is not None:
                 self._metrics.failed(ref.store, cls.value)
@@ -164,7 +186,9 @@ class Passes:
         names = {(change.tenant, change.mapping) for change in made.changes if change.reason == MOVED}
         members = [mapping for mapping in work.mappings if (mapping.tenant, mapping.id) in names]
         reading, look_at = start_reading(members, work.gateway), [mapping.key for mapping in members]
-        beside = see(members, reading, work.targets, look_at=look_at, now=self._wall())
+        now = self._wall()
+        holdings = work.standing.holdings(now)
+        beside = see(members, reading, work.targets, look_at=look_at, now=now, holdings=holdings)
         again = self._plan(replace(seen, wanted=beside.wanted, live={**seen.live, **beside.live}), inventory)
         return replace(again, changes=tuple(change for change in again.changes if change.key not in look_at))
 
@@ -173,5 +197,6 @@ class Passes:
 
     def _written(self, made: Plan, seen: Seen) -> Plan:
         work = self._work
-        writer = Writer(work.targets, work.standing, UntilStopped(self._stopped), work.ledger, workers=work.workers)
+        permit = UntilStopped(self._stopped)
+        writer = Writer(work.targets, work.standing, permit, work.ledger, workers=work.workers, leasing=self._leasing)
         return writer.carry_out(made, seen, now=self._wall())

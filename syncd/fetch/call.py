@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from syncd.fetch import discovery
-from syncd.fetch.seam import CallAborted, Describes, Discovers, Provider
+from syncd.fetch.seam import CallAborted, Describes, Discovers, Leases, Provider
 from syncd.fetch.share import Share
+from syncd.model.lease import Grant, Issue, Issued, LeaseCall, Renewal, Revocation, Revoked
 from syncd.model.reference import (
     Answer,
     Failure,
@@ -78,6 +79,8 @@ def ask(provider: Provider, wanted: Sequence[Wanted], call: StoreCall) -> dict[W
     """Fetch, describe and find, and give an answer for each. Raises nothing, whatever the adapter does."""
     answers: dict[Wanted, Answer] = {}
     missing = Failure(FailureClass.UNAVAILABLE, "no-answer", "the store's answer left this reference out")
+    if any(isinstance(one, Issue | Renewal | Revocation) for one in wanted):
+        missing = replace(missing, transient=False)
     try:
         for one, answer in _answered(provider, wanted, call):
             if one not in answers:
@@ -107,6 +110,8 @@ def _answered(provider: Provider, wanted: Sequence[Wanted], call: StoreCall) -> 
     for query in wanted:
         if isinstance(query, Query):
             yield query, _found(provider, query, call)
+        elif not isinstance(query, RemoteRef):
+            yield query, _leased(provider, query, call)
 
 
 def _fetched(
@@ -131,6 +136,24 @@ def _found(provider: Provider, query: Query, call: StoreCall) -> Found:
         return _broken(provider, type(found).__name__)
     flaw = discovery.flaw(query, found)
     return _broken(provider, flaw) if flaw else found
+
+
+def _leased(provider: Provider, wanted: LeaseCall, call: StoreCall) -> Answer:
+    """Ask about a lease once: only a credential that the store does not know lets the same be asked again."""
+    if not isinstance(provider, Leases):
+        return _unsupported("leases-unsupported", f"{wanted}: a store of this type issues no short-lived secrets")
+    answer: object  # an adapter from elsewhere may give anything
+    right: type[Issued | Grant | Revoked]
+    if isinstance(wanted, Issue):
+        answer, right = provider.issue(wanted, call), Issued
+    elif isinstance(wanted, Renewal):
+        answer, right = provider.renew_lease(wanted, call), Grant
+    else:
+        answer, right = provider.revoke_lease(wanted, call), Revoked
+    if isinstance(answer, Failure):
+        gone = answer.cls is FailureClass.ABSENT  # of which nothing here may ever be read
+        return replace(answer, transient=False, cls=FailureClass.CONFIG if gone else answer.cls)
+    return answer if isinstance(answer, right) else _broken(provider, type(answer).__name__)
 
 
 def _unsupported(reason: str, message: str) -> Failure:

@@ -18,13 +18,17 @@ from syncd.fetch.lane import Lane, Spawn
 from syncd.fetch.reading import Reading
 from syncd.fetch.seam import Provider
 from syncd.fetch.share import MakeCondition
-from syncd.model.reference import Query, RemoteRef, Wanted
+from syncd.model.lease import LeaseAnswer, LeaseCall
+from syncd.model.reference import Failure, Fetched, Listing, Query, RemoteRef, Wanted
 from syncd.model.store import Store
 
 PATIENCE: Final = 15.0
 """Seconds after which a read stops waiting for a store; what many requests need comes on top (`Lane.deadline`)."""
 FIND_PATIENCE: Final = 30.0
 """Likewise for queries, which take as many requests as there are pages or folders."""
+LEASE_PATIENCE: Final = 45.0
+"""Likewise for one call about a lease: longer than a login and its own request may take, so that no answer comes when
+nobody waits for it any more."""
 CLOSE_PATIENCE: Final = 2.0
 """Seconds that closing all providers may take together."""
 
@@ -82,6 +86,14 @@ class Gateway:
     def find(self, queries: Iterable[Query], *, patience: float = FIND_PATIENCE) -> Reading:
         """Start each distinct (canonical) query, in their order; returns at once. What is found is not read."""
         return self._asked(queries, patience, one_by_one=True)
+
+    def lease(self, call: LeaseCall) -> LeaseAnswer | Failure:
+        """Issue, renew or revoke, and wait for it. Asked once: see `Leases`."""
+        answer = self._asked((call,), LEASE_PATIENCE, one_by_one=True).answer(call)
+        if isinstance(answer, Fetched | Listing):
+            message = "a call for a lease was answered as a read"
+            raise AssertionError(message)  # noqa: TRY004 — `ask` lets no such answer through
+        return answer
 
     def _asked(self, what: Iterable[Wanted], patience: float, *, one_by_one: bool) -> Reading:
         wanted: dict[str, dict[Wanted, None]] = {}

@@ -21,7 +21,7 @@ from syncd.model.reference import (
 from syncd.model.report import StoreCost
 
 FOREVER: Final = float("inf")
-W = TypeVar("W", RemoteRef, Query)
+W = TypeVar("W", bound=Wanted)
 
 
 class ShareKeeper(Protocol):
@@ -84,6 +84,11 @@ class Reading:
         """Wait for what queries find, as `outcomes` does for references."""
         answers = self._answers(queries, quiet)
         return {query: answer for query, answer in answers if isinstance(answer, Listing | Failure)}
+
+    def answer(self, wanted: Wanted) -> Answer:
+        """Wait for one answer of any kind, as `outcomes` does for references."""
+        ((_, answer),) = self._answers((wanted,), None)
+        return answer
 
     def costs(self) -> Mapping[str, StoreCost]:
         """Count, for each store, the wire requests so far, the distinct references wanted, and the failures."""

@@ -7,7 +7,8 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from syncd.model.reference import Found, Outcome, Query, RemoteRef
+from syncd.model.lease import Grant, Issue, Issued, Renewal, Revocation, Revoked
+from syncd.model.reference import Failure, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings
 from syncd.node import Problem
 
@@ -128,6 +129,36 @@ class Discovers(Protocol):
 
     def find(self, query: Query, call: Call) -> Found:
         """Find every secret that a (canonical) query asks for."""
+
+
+@runtime_checkable
+class Leases(Protocol):
+    """Optional power of a provider: makes short-lived secrets (`dynamic`), lets them go on and ends them.
+
+    `canonical_path` is pure and may be called before anything else, from the configuration loader. The others are
+    called like `fetch`, from several threads, each for one lease; their duties are those of `Provider.fetch`.
+
+    `issue` changes something, so it is asked once: neither the adapter nor the gateway repeats it when it is not known
+    what became of it. A Failure with `stale_credential` says that nothing was issued, and is the one that may be tried
+    again. What is issued hangs on an identity of its own, that `close` leaves alone: it lives on while no process
+    does. `Grant.owner` and `owner_seconds` tell what it dies with, and when.
+
+    `renew_lease` lets the lease and its owner go on. Failures: UNUSABLE `lease-gone` where the store itself says that
+    it knows no such lease, CONFIG `lease-not-renewable`, DENIED; every other one says nothing about the lease.
+    `revoke_lease` gives Revoked also where the lease is gone already.
+    """
+
+    def canonical_path(self, path: str) -> str | Problem:
+        """Give the one spelling of an engine's endpoint, or what is wrong with it; a Problem's path is ("path",)."""
+
+    def issue(self, wanted: Issue, call: Call) -> Issued | Failure:
+        """Make a new short-lived secret."""
+
+    def renew_lease(self, wanted: Renewal, call: Call) -> Grant | Failure:
+        """Let a lease go on."""
+
+    def revoke_lease(self, wanted: Revocation, call: Call) -> Revoked | Failure:
+        """End a lease."""
 
 
 @dataclass(frozen=True, slots=True)

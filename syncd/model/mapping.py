@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from syncd.model.position import Position
 from syncd.model.reference import Query
-from syncd.model.selection import DataSource, Entry, Extract, Finding, Selection
+from syncd.model.selection import DataSource, Entry, Extract, Finding, Lease, Selection
 from syncd.model.shaping import NO_CHECKS, Builder, Checks, Template, parts_of
 
 Policy = Literal["keep", "delete"]
@@ -79,9 +79,13 @@ class SecretMapping:
         return tuple(entry.query for entry in self.data_from if isinstance(entry, Finding))
 
     def stores(self) -> frozenset[str]:
-        """Name the stores that it reads; empty for one of literals alone."""
+        """Name the stores that it has something of; empty for one of literals alone."""
         read = {selection.ref.store for selection in self.selections()}
-        return frozenset(read | {query.store for query in self.queries()})
+        return frozenset(read | {each.store for each in self.queries()} | {each.store for each in self.leases()})
+
+    def leases(self) -> tuple[Lease, ...]:
+        """Give what it has issued for itself, in the order of the file."""
+        return tuple(entry for entry in self.data_from if isinstance(entry, Lease))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from syncd.model.mapping import SecretKey
+from syncd.model.mapping import Policy, SecretKey
 from syncd.model.position import Position
 from syncd.model.secret import DesiredSecret, LiveSecret, SourceVersion, WriteFailureKind
+from syncd.model.selection import Lease
 
 FORMAT_VERSION = 1
 """Of the JSON form that `syncd diff --format json` prints."""
@@ -48,6 +49,14 @@ class KeyChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Unissued:
+    """Short-lived secrets that are issued right before a write, by a run that may."""
+
+    leases: tuple[Lease, ...]
+    when_mapping_gone: Policy
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One Secret in a plan."""
 
@@ -75,6 +84,8 @@ class Change:
     confirmed: str = ""
     """The resourceVersion that the target gave what was written; empty where nothing was."""
     desired: DesiredSecret | None = None
+    unissued: Unissued | None = None
+    """Where what is to be written is not known before something is issued: `desired` is None then."""
     live: LiveSecret | None = None
     writable: bool = True
     """False: planned without the instance's key, to be shown and never carried out."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from syncd.model.lease import LeaseAnswer, LeaseCall
 from syncd.redact import SecretValue
 
 Part = Literal["", "metadata"]
@@ -121,7 +122,7 @@ class Failure:
 
 Outcome = Fetched | Failure
 Found = Listing | Failure
-Wanted = RemoteRef | Query
+Wanted = RemoteRef | Query | LeaseCall
 """What a store is asked for."""
-Answer = Fetched | Listing | Failure
-"""What comes of it: an Outcome to a reference, a Found to a query."""
+Answer = Fetched | Listing | LeaseAnswer | Failure
+"""What comes of it: an Outcome to a reference, a Found to a query, a Grant or the like to a call for a lease."""

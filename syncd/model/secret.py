@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from syncd.model.lease import Given
 from syncd.model.mapping import SecretKey
 from syncd.model.reference import FailureClass, RemoteRef
-from syncd.model.selection import Finding
+from syncd.model.selection import Finding, Lease
 from syncd.redact import SecretValue
 
 
@@ -36,6 +37,12 @@ class Content:
     """Sentences for a person about what is odd and written all the same. No values."""
     found: Mapping[Finding, tuple[str, ...]] = field(default_factory=dict)
     """The keys that each `find` gave, sorted, whatever became of them; of one that found nothing none."""
+    leases: Mapping[Lease, Given] = field(default_factory=dict)
+    """What each entry with a short-lived secret gave."""
+    unissued: tuple[Lease, ...] = ()
+    """Short-lived secrets that have to be issued first: the keys that hang on them are not among `data`."""
+    at: float = 0.0
+    """When it was built, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where values come from: one value of an object, all keys of one, every secret that a query finds."""
+"""Where values come from: one value of an object, all keys of one, every secret that a query finds, a fresh lease."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -72,5 +72,18 @@ class Finding:
     keys: KeyRules = ALL_KEYS
 
 
-Entry = Extract | Finding
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A short-lived secret, made for this mapping when it is asked for; each of its keys becomes one of the Secret."""
+
+    store: str
+    path: str
+    """Of the engine's endpoint, its mount included, such as `database/creds/app`."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """What is sent along, sorted by name."""
+    overrides: bool = False
+    keys: KeyRules = ALL_KEYS
+
+
+Entry = Extract | Finding | Lease
 """An entry of `dataFrom`."""

@@ -22,8 +22,11 @@
 | 17 | content | nobody's, `adopt`; of managers that `adopt` names | update | `adopted` |
 | 18 | content | ours, differs | update | `source-changed`, `mapping-changed`, `drift`, `mark-outdated` |
 | 19 | content | ours, signed under a name or key of before | update | `mark-outdated` |
+| 20 | content with a short-lived secret that is yet to be issued | as in 7 and 13 to 18 | as there | `would-issue` |
+| 21 | content with one that was just issued | ours | update | `lease-issued` |
 
-Replacements are held without `allow_replace`. Whatever would write without the instance's key is not `writable`.
+Replacements are held without `allow_replace`, and what would issue without `issue`. Whatever would write without the
+instance's key is not `writable`.
 """
 
 from dataclasses import replace
@@ -45,6 +48,7 @@ from syncd.model.secret import (
 from syncd.plan.differences import Difference, desired_secret, difference, recreated, stale, why
 from syncd.plan.finds import covers, kept_whole
 from syncd.plan.instance import Instance, Rules
+from syncd.plan.issuing import before_issue
 from syncd.plan.marks import SUSPEND, mapping_text
 from syncd.plan.ownership import Verdict, judge
 from syncd.plan.removal import gone, obstacle, remove, why_kept
@@ -88,12 +92,7 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
     if isinstance(live, ReadFailure):
         return replace(base, reason=f"target-{live.cls.value}", message=live.message)
     if verdict is None or isinstance(live, Missing):
-        if isinstance(built, Refusal):
-            return _refused(base, built)
-        desired = desired_secret(mapping, built, instance=instance, mark=None)
-        keys = KeyChanges(added=tuple(sorted(desired.data)))
-        message = "; ".join(built.remarks)
-        return replace(base, action=Action.CREATE, reason="missing", keys=keys, desired=desired, message=message)
+        return _refused(base, built) if isinstance(built, Refusal) else _made(base, mapping, built, instance, rules)
     if live.annotations.get(SUSPEND) == "true":
         message = f"{mapping.key}: left alone, its annotation {SUSPEND} says so"
         return replace(base, action=Action.SUSPENDED, reason="suspended", message=message)
@@ -104,6 +103,15 @@ def plan_one(  # noqa: PLR0911 — a return for each row of the table above
     if conflict is not None:
         return replace(base, action=Action.CONFLICT, reason=conflict[0], message=conflict[1])
     return _compared(base, mapping, built, live, verdict, instance=instance, rules=rules)
+
+
+def _made(base: Change, mapping: SecretMapping, content: Content, instance: Instance, rules: Rules) -> Change:
+    if content.unissued:
+        return before_issue(base, mapping, content, None, mark=None, rules=rules)
+    desired = desired_secret(mapping, content, instance=instance, mark=None)
+    keys = KeyChanges(added=tuple(sorted(desired.data)))
+    message = "; ".join(content.remarks)
+    return replace(base, action=Action.CREATE, reason="missing", keys=keys, desired=desired, message=message)
 
 
 def _compared(
@@ -117,7 +125,9 @@ def _compared(
     rules: Rules,
 ) -> Change:
     mark = verdict.mark
-    desired = desired_secret(mapping, content, instance=instance, live=live, mark=mark)
+    if content.unissued:
+        return before_issue(base, mapping, content, live, mark=mark, rules=rules)
+    desired = desired_secret(mapping, content, instance=instance, live=live, mark=mark, formerly=rules.formerly)
     found = difference(desired, live, ours=content.data.keys(), outdated=verdict.outdated)
     base = replace(base, keys=found.keys, labels=found.labels, annotations=found.annotations)
     retyped = desired.type != live.type
@@ -136,6 +146,8 @@ def _compared(
     if mark is None:
         return replace(base, action=Action.UPDATE, reason="adopted", message=_adopted(live), desired=desired)
     reason = why(found, mark, content, formerly=rules.formerly, outdated=verdict.outdated)
+    if any(given.fresh for given in content.leases.values()):
+        reason = "lease-issued"
     anew = recreated(mark, content, formerly=rules.formerly)
     said = [_hint(reason, found), *(f"{old.ref} was deleted and made anew" for old in anew), *content.remarks]
     return replace(base, action=Action.UPDATE, reason=reason, message="; ".join(filter(None, said)), desired=desired)

@@ -7,6 +7,7 @@ The desired maps are complete for the write. Foreign labels and annotations alwa
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from syncd.model.mapping import SecretMapping
@@ -15,6 +16,8 @@ from syncd.model.reference import RemoteRef
 from syncd.model.secret import Content, DesiredSecret, LiveSecret, SourceVersion
 from syncd.plan.finds import found_keys
 from syncd.plan.instance import Instance
+from syncd.plan.lease_records import EMPTY, LEASES, Book, book_text, read_book
+from syncd.plan.leases import book_for
 from syncd.plan.marks import (
     INSTANCE,
     MANAGED,
@@ -41,7 +44,8 @@ from syncd.plan.marks import (
 from syncd.redact import SecretValue
 
 # A new source version with the same bytes writes nothing; the proof covers the sources and moves with them.
-_GOES_ALONG: Final = frozenset({SOURCES, OWNER})
+# Retired leases leave with the next write that has another cause.
+_GOES_ALONG: Final = frozenset({SOURCES, OWNER, LEASES})
 _BOOKKEEPING: Final = MARK_ANNOTATIONS - _GOES_ALONG
 
 
@@ -64,7 +68,13 @@ class Difference:
 
 
 def desired_secret(
-    mapping: SecretMapping, content: Content, *, instance: Instance, live: LiveSecret | None = None, mark: Mark | None
+    mapping: SecretMapping,
+    content: Content,
+    *,
+    instance: Instance,
+    live: LiveSecret | None = None,
+    mark: Mark | None,
+    formerly: Mapping[str, str] = MappingProxyType({}),
 ) -> DesiredSecret:
     """Make the whole Secret as it is to be written over `live`, marks and proof included.
 
@@ -93,17 +103,28 @@ def desired_secret(
     sources = sources_text(content.sources, instance.sources)
     if sources is not None:
         annotations[SOURCES] = sources
+    signing = None if key.target in instance.plain_targets else instance.key
+    leases = book_text(book_for(content, mark.book if mark else EMPTY, key=signing, formerly=formerly))
+    if leases is not None:
+        annotations[LEASES] = leases
     if key.target in instance.plain_targets:
         annotations[PLACE] = place_text(key)
-    elif instance.key is not None:
-        annotations[OWNER] = proof(instance.key, instance.name, key, annotations)
+    if signing is not None:
+        annotations[OWNER] = proof(signing, instance.name, key, annotations)
     return DesiredSecret(key, content.type, data, labels, annotations, immutable)
 
 
-def resigned(live: LiveSecret, instance: Instance) -> DesiredSecret:
-    """Make the Secret as it stands, its mark signed under the present name with the present key."""
+def resigned(live: LiveSecret, instance: Instance, *, book: Book | None = None) -> DesiredSecret:
+    """Make the Secret as it stands, its mark signed under the present name with the present key.
+
+    `book`: what it is to say of leases from now on; None: what it says.
+    """
     labels = {**live.labels, INSTANCE: instance.name}
     annotations = dict(live.annotations)
+    if book is not None:
+        annotations.pop(LEASES, None)
+        if (told := book_text(book)) is not None:
+            annotations[LEASES] = told
     if instance.key is not None and live.key.target not in instance.plain_targets:
         annotations[OWNER] = proof(instance.key, instance.name, live.key, annotations)
     return DesiredSecret(live.key, live.type, live.data, labels, annotations, live.immutable)
@@ -133,11 +154,12 @@ def difference(
     is `outdated` is signed anew, whatever else is equal.
     """
     bookkeeping = outdated or any(live.annotations.get(name) != desired.annotations.get(name) for name in _BOOKKEEPING)
+    leases = [read_book(each.annotations.get(LEASES, "")).leases for each in (desired, live)]
     return Difference(
         keys=_keys(desired, live, ours),
         labels=_differing(desired.labels, live.labels),
         annotations=_differing(desired.annotations, live.annotations, MARK_ANNOTATIONS),
-        mark=bookkeeping,
+        mark=bookkeeping or leases[0] != leases[1],
         immutable=desired.immutable and not live.immutable,
     )
 

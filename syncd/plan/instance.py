@@ -43,6 +43,8 @@ class Rules:
     """So many removals in this run pass, whatever the guards say (`--allow-deletes N`)."""
     allow_changes: int | None = None
     """So many updates, likewise (`--allow-changes N`)."""
+    issue: bool = False
+    """May short-lived secrets be issued and renewed (`--issue`; the daemon says so always)?"""
     max_deletes_count: int = 10
     """Removals an hour for each tenant and store, at most."""
     max_deletes_percent: float = 5.0

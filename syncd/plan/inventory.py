@@ -7,6 +7,7 @@ from dataclasses import replace
 from syncd.model.inventory import Entry, Inventory, Kind, Removal
 from syncd.model.mapping import Policy, SecretKey, SecretMapping
 from syncd.model.plan import Action, Change, Plan
+from syncd.model.secret import DesiredSecret, LiveSecret
 from syncd.plan.guards import TenantStore, kinds, lets_go, tenant_stores
 from syncd.plan.instance import HOUR, Instance, Rules
 from syncd.plan.marks import WHEN_MAPPING_GONE
@@ -25,6 +26,8 @@ def needs_read(mapping: SecretMapping, inventory: Inventory | None, *, instance:
     """
     if mapping.suspend:
         return False
+    if mapping.leases():
+        return True  # what it still holds is not issued once more
     return inventory is None or mapping.key in inventory.entries or mapping.key.target in instance.plain_targets
 
 
@@ -88,13 +91,21 @@ def _entry(change: Change, known: Entry | None, instance: Instance, *, take_over
         # Not looked at, since it is suspended, or it does not answer: wanted all the same.
         return known._replace(configurations=known.configurations | {instance.configuration})
     holder = change.desired if written else change.live
-    if holder is None or not (written or change.ownership == "proven"):
+    awaits = written and change.unissued is not None
+    if not awaits and (holder is None or not (written or change.ownership == "proven")):
         return None
-    policy: Policy = "delete" if holder.annotations.get(WHEN_MAPPING_GONE) == "delete" else "keep"
+    policy = _policy(change, holder)
     names = frozenset({instance.configuration})
     if known is not None and not take_over:
         names |= known.configurations
     return Entry(change.key, change.tenant, change.mapping, policy, names)
+
+
+def _policy(change: Change, holder: DesiredSecret | LiveSecret | None) -> Policy:
+    """Tell what is to become of it without its mapping: by its mark, or by the one that it gets once it is issued."""
+    if holder is None:
+        return change.unissued.when_mapping_gone if change.unissued is not None else "keep"
+    return "delete" if holder.annotations.get(WHEN_MAPPING_GONE) == "delete" else "keep"
 
 
 def _leave(entries: dict[SecretKey, Entry], key: SecretKey, instance: Instance) -> None:

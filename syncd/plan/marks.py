@@ -17,6 +17,7 @@ from syncd.keys import InstanceKey
 from syncd.model.mapping import Policy, SecretKey
 from syncd.model.reference import Part, RemoteRef
 from syncd.model.secret import SourceVersion
+from syncd.plan.lease_records import EMPTY, LEASES, Book, read_book
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "syncd"
@@ -33,7 +34,7 @@ SUSPEND: Final = "syncd.dev/suspend"
 """The user's own: never written, never bound by the proof."""
 
 SCHEMA_VERSION: Final = "1"
-_BOUND: Final = (MAPPING, SOURCES, MANAGED, WHEN_MAPPING_GONE, SCHEMA)
+_BOUND: Final = (MAPPING, SOURCES, MANAGED, WHEN_MAPPING_GONE, SCHEMA, LEASES)
 MARK_LABELS: Final = frozenset({MANAGED_BY, INSTANCE})
 MARK_ANNOTATIONS: Final = frozenset({*_BOUND, OWNER, PLACE})
 
@@ -86,6 +87,8 @@ class Mark:
     """Names of the stores it was made from, as far as recorded."""
     found: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The keys that each `find` gave, by its fingerprint (`syncd.plan.finds`)."""
+    book: Book = EMPTY
+    """What it says of short-lived secrets (`syncd.plan.leases`)."""
     place: str = ""
     """For which Secret a plain mark was made, in the form of `place_text`; empty where it does not say."""
 
@@ -167,6 +170,7 @@ def read_mark(annotations: Mapping[str, str]) -> Mark:
         sources=tuple(_version(source) for source in recorded) if recorded is not None and full else None,
         stores=frozenset(source.store for source in recorded or ()),
         found=managed.found,
+        book=read_book(annotations.get(LEASES, "")),
         place=annotations.get(PLACE, ""),
     )
 

@@ -19,6 +19,7 @@ from syncd.model.plan import Action, Change
 from syncd.model.secret import Live, LiveSecret, ReadFailure
 from syncd.plan.differences import resigned
 from syncd.plan.instance import Instance, Rules
+from syncd.plan.lease_records import EMPTY
 from syncd.plan.managers import claims
 from syncd.plan.marks import INSTANCE, MAPPING, SUSPEND, mapping_text, read_mark
 from syncd.plan.ownership import judge
@@ -47,7 +48,9 @@ def plan_resign(mapping: SecretMapping, live: Live, *, instance: Instance, rules
     if left is not None:
         action, reason, message = left
         return replace(change, action=action, reason=reason, message=f"{mapping.key}: left alone, {message}")
-    return replace(change, desired=resigned(live, instance))
+    # Nobody believed so far what it says of leases, and a proof would have them revoked on its word.
+    book = None if verdict.ownership == "proven" else EMPTY
+    return replace(change, desired=resigned(live, instance, book=book))
 
 
 def _left(mapping: SecretMapping, live: LiveSecret, rules: Rules) -> tuple[Action, str, str] | None:

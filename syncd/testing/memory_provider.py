@@ -11,10 +11,12 @@ import msgspec
 
 from syncd.fetch.seam import Call, ProviderSpec
 from syncd.fetch.share import MakeCondition
+from syncd.model.lease import Grant, Issue, Issued, Renewal, Revocation, Revoked
 from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, Found, Listing, Outcome, Query, RemoteRef
 from syncd.model.store import Store, StoreSettings
 from syncd.node import Problem
+from syncd.testing.memory_leases import LeaseCounter
 from syncd.testing.memory_shelf import Shelf
 
 
@@ -31,7 +33,7 @@ class Request:
 
 
 class MemoryProvider:
-    """A provider whose store is a dict. Thread-safe. It finds and describes as well.
+    """A provider whose store is a dict. Thread-safe. It finds, describes and issues as well.
 
     The store's side (`put`, `fail`, `hang`…) is for the test; `requests` is what reached it. Versions are counted
     per key from "1"; a version that is not there is UNUSABLE, as a destroyed one is in the real stores.
@@ -67,6 +69,8 @@ class MemoryProvider:
         self._logging_in = False
         self._changed = condition(self._lock)
         self._stored = Shelf(name)
+        self.leases = LeaseCounter(clock)
+        """What it issues: `leases.engines` is for the test to fill."""
         self._numbers = count(1)
         self._faults: dict[str | None, list[Failure]] = defaultdict(list)
         self._page_faults: dict[int, Failure] = {}
@@ -205,6 +209,26 @@ class MemoryProvider:
             if not more:
                 return Listing(tuple(refs), skipped)
             page, after = page + 1, names[-1]
+
+    def canonical_path(self, path: str) -> str | Problem:
+        """Take any path of two parts."""
+        plain = path.strip("/")
+        return plain if "/" in plain else Problem(("path",), f"{path!r} is no path of an engine")
+
+    def issue(self, wanted: Issue, call: Call) -> Issued | Failure:
+        """Issue from memory."""
+        call.spend()
+        return self.leases.issue(wanted)
+
+    def renew_lease(self, wanted: Renewal, call: Call) -> Grant | Failure:
+        """Renew in memory."""
+        call.spend()
+        return self.leases.renew(wanted)
+
+    def revoke_lease(self, wanted: Revocation, call: Call) -> Revoked | Failure:
+        """Revoke in memory."""
+        call.spend()
+        return self.leases.revoke(wanted)
 
     def relogin(self) -> None:
         """Log in with the next fetch."""

@@ -1,47 +1,20 @@
 """A store of type `aws` on the test server, and a call that counts what is spent."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from uuid import uuid4
 
 import msgspec
 
-from syncd.fetch.seam import CallAborted
 from syncd.model.reference import Failure, Fetched, Outcome, RemoteRef
 from syncd.model.store import StoreSettings, Timeouts
+from syncd.testing.provider_case import Allowance
 from syncd_providers.aws import SPEC
 from syncd_providers.aws.options import AwsOptions
 from syncd_providers.aws.provider import AwsProvider
 from tests.servers.moto import AwsCredentials, Moto
 from tests.servers.moto_proxy import Logged
-
-
-@dataclass
-class Budget:
-    """The `Call` of a test: counts requests, and aborts once `allowed` of them are used up."""
-
-    seconds: float = 20.0
-    allowed: int = 1000
-    spent: int = 0
-    cancelled: Event = field(default_factory=Event)
-    deadline: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin now."""
-        self.deadline = time.monotonic() + self.seconds
-
-    def spend(self) -> None:
-        """Count, or end the call."""
-        if self.spent >= self.allowed:
-            raise CallAborted
-        self.spent += 1
-
-    def remaining(self) -> float:
-        """Seconds until the deadline."""
-        return max(0.001, self.deadline - time.monotonic())
 
 
 @dataclass
@@ -100,13 +73,13 @@ class Account:
         return [entry.operation for entry in self.requests()]
 
 
-def read(provider: AwsProvider, refs: Sequence[RemoteRef], call: Budget | None = None) -> dict[RemoteRef, Outcome]:
+def read(provider: AwsProvider, refs: Sequence[RemoteRef], call: Allowance | None = None) -> dict[RemoteRef, Outcome]:
     """Fetch references as the gateway does: made canonical, and every answer collected."""
     names = [provider.canonical(ref) for ref in refs]
-    return dict(provider.fetch([name for name in names if isinstance(name, RemoteRef)], call or Budget()))
+    return dict(provider.fetch([name for name in names if isinstance(name, RemoteRef)], call or Allowance()))
 
 
-def read_one(provider: AwsProvider, ref: RemoteRef, call: Budget | None = None) -> Outcome:
+def read_one(provider: AwsProvider, ref: RemoteRef, call: Allowance | None = None) -> Outcome:
     """Fetch one reference."""
     (outcome,) = read(provider, [ref], call).values()
     return outcome

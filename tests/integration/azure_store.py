@@ -1,41 +1,17 @@
 """A Key Vault store as the configuration makes it, and calls that count, for the tests of the Azure adapter."""
 
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from syncd.fetch.seam import CallAborted
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.store import StoreSettings, Timeouts, Tls
+from syncd.testing.provider_case import Allowance
 from syncd_providers.azure import SPEC
 from syncd_providers.azure.client import AzureProvider
 from syncd_providers.azure.options import AzureOptions
 from tests.servers.keyvault import KeyVault
-
-
-@dataclass
-class Allowance:
-    """A call that counts its requests and ends after `budget` of them."""
-
-    budget: int = 100
-    seconds: float = 20.0
-    spent: int = 0
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self.deadline = time.monotonic() + self.seconds
-
-    def spend(self) -> None:
-        if self.spent >= self.budget:
-            raise CallAborted
-        self.spent += 1
-
-    def remaining(self) -> float:
-        return max(0.001, self.deadline - time.monotonic())
 
 
 def provider_for(

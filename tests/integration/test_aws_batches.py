@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from syncd.model.reference import Fetched, Outcome, RemoteRef
-from tests.integration.aws_store import Account, Budget, read, read_one, value_of, verdict
+from syncd.testing.provider_case import Allowance
+from tests.integration.aws_store import Account, read, read_one, value_of, verdict
 from tests.servers.moto import Moto
 
 BATCH, GET, DESCRIBE = "BatchGetSecretValue", "GetSecretValue", "DescribeSecret"
@@ -19,7 +20,7 @@ def account(moto: Moto, tmp_path: Path) -> Account:
 def test_forty_five_secrets_cost_three_batches_of_at_most_twenty(account: Account) -> None:
     for number in range(45):
         account.put(f"s{number}", f"value {number}")
-    provider, call = account.store(), Budget()
+    provider, call = account.store(), Allowance()
     refs = [account.ref(f"s{number}") for number in range(45)]
 
     outcomes: dict[RemoteRef, Outcome] = {}
@@ -154,7 +155,7 @@ def test_a_broken_batch_is_not_followed_by_twenty_single_reads(account: Account,
 def test_the_server_itself_keeps_the_limit_of_twenty(account: Account) -> None:
     """What the fixture promises: moto alone would take a twenty-first id."""
     provider = account.store()
-    found = provider._service.ask("BatchGetSecretValue", {"SecretIdList": [f"s{n}" for n in range(21)]}, Budget())
+    found = provider._service.ask("BatchGetSecretValue", {"SecretIdList": [f"s{n}" for n in range(21)]}, Allowance())
     assert getattr(found, "code", None) == "InvalidParameterException"
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from syncd.model.reference import Failure, Fetched
-from tests.integration.aws_store import Account, Budget, read, read_one, value_of, verdict
+from syncd.testing.provider_case import Allowance
+from tests.integration.aws_store import Account, read, read_one, value_of, verdict
 from tests.servers.moto import Moto
 
 CONTAINER_KEY = "ASIACONTAINER0000000"
@@ -124,7 +125,7 @@ def test_an_unreadable_static_key_is_denied_without_asking_anybody(
     account: Account, ambient_key: str, metadata: MetadataServer
 ) -> None:
     missing = {"static": {"accessKeyId": "AKIA1", "secretAccessKey": {"file": "not-there"}}}
-    call = Budget()
+    call = Allowance()
 
     outcome = read_one(account.store(missing), account.ref("a"), call)
 
@@ -209,7 +210,7 @@ def test_a_web_identitys_login_goes_to_the_stores_sts_and_is_spent(
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/syncd")
     account.put("irsa", "v")
-    mark, call = account.moto.mark(), Budget()
+    mark, call = account.moto.mark(), Allowance()
 
     outcome = read_one(account.store({"default": {}}, stsEndpoint=account.moto.endpoint), account.ref("irsa"), call)
 

@@ -10,8 +10,9 @@ from syncd.fetch.sources import Sources
 from syncd.model.position import Position
 from syncd.model.reference import Failure, Fetched, Found, Listing, Outcome, Query, RemoteRef
 from syncd.model.store import Store
+from syncd.testing.provider_case import Allowance
 from syncd_providers.aws.provider import AwsProvider
-from tests.integration.aws_store import Account, Budget, verdict
+from tests.integration.aws_store import Account, verdict
 from tests.servers.moto import Moto
 
 LIST, DESCRIBE, BATCH = "ListSecrets", "DescribeSecret", "BatchGetSecretValue"
@@ -22,10 +23,10 @@ def account(moto: Moto, tmp_path: Path) -> Account:
     return Account(moto, tmp_path, moto.credentials())
 
 
-def find(provider: AwsProvider, query: Query, call: Budget | None = None) -> Found:
+def find(provider: AwsProvider, query: Query, call: Allowance | None = None) -> Found:
     wanted = provider.canonical_query(query)
     assert isinstance(wanted, Query), wanted
-    return provider.find(wanted, call or Budget())
+    return provider.find(wanted, call or Allowance())
 
 
 def keys(found: Found) -> list[str]:
@@ -39,7 +40,7 @@ def failure(found: Found) -> tuple[str, str]:
 
 
 def tell(provider: AwsProvider, ref: RemoteRef) -> Outcome:
-    ((_, outcome),) = provider.describe([ref._replace(part="metadata")], Budget())
+    ((_, outcome),) = provider.describe([ref._replace(part="metadata")], Allowance())
     return outcome
 
 
@@ -77,7 +78,7 @@ def test_a_hundred_and_fifty_are_found_by_tag_over_two_pages_and_read_in_batches
 
 def test_a_hundred_and_fifty_are_found_by_path(account: Account) -> None:
     put = put_many(account, 150)
-    call = Budget()
+    call = Allowance()
     found = find(account.store(), Query("aws-eu", f"{account.prefix}app"), call)
     assert len(keys(found)) == 165
     assert set(put) < set(keys(found))
@@ -164,12 +165,12 @@ def test_without_the_right_to_describe_metadata_is_denied(account: Account) -> N
 def test_what_the_whole_store_answers_ends_the_descriptions(account: Account) -> None:
     account.fault("throttle", operation=DESCRIBE)
     refs = [account.ref(name)._replace(part="metadata") for name in "abc"]
-    outcomes = dict(account.store().describe(refs, Budget()))
+    outcomes = dict(account.store().describe(refs, Allowance()))
     assert {verdict(outcomes[ref]) for ref in refs} == {("throttled", "throttled")}
     assert account.operations() == [DESCRIBE]
 
 
 def test_a_query_that_is_not_canonical_is_never_sent(account: Account) -> None:
-    found = account.store().find(Query("aws-eu", "prod/app"), Budget())
+    found = account.store().find(Query("aws-eu", "prod/app"), Allowance())
     assert failure(found) == ("config", "not-canonical")
     assert account.requests() == []

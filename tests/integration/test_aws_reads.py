@@ -9,7 +9,8 @@ import pytest
 from syncd.fetch.seam import CallAborted
 from syncd.model.reference import Failure, Fetched, RemoteRef
 from syncd.model.store import Timeouts
-from tests.integration.aws_store import Account, Budget, read, read_one, value_of, verdict
+from syncd.testing.provider_case import Allowance
+from tests.integration.aws_store import Account, read, read_one, value_of, verdict
 from tests.servers.moto import Moto
 
 BATCH, GET, DESCRIBE = "BatchGetSecretValue", "GetSecretValue", "DescribeSecret"
@@ -181,15 +182,15 @@ def test_the_calls_deadline_binds_a_request_more_than_the_stores_timeouts(accoun
     account.fault("hang", times=0)
     provider = account.store()
     began = time.monotonic()
-    assert verdict(read_one(provider, account.ref("a"), Budget(seconds=0.3))) == ("unavailable", "timeout")
+    assert verdict(read_one(provider, account.ref("a"), Allowance(seconds=0.3))) == ("unavailable", "timeout")
     assert time.monotonic() - began < 5
 
 
 def test_a_used_up_budget_passes_through(account: Account) -> None:
     with pytest.raises(CallAborted):
-        read_one(account.store(), account.ref("a"), Budget(allowed=0))
+        read_one(account.store(), account.ref("a"), Allowance(most=0))
     with pytest.raises(CallAborted):
-        read_one(account.store(), account.ref("lost"), Budget(allowed=1))
+        read_one(account.store(), account.ref("lost"), Allowance(most=1))
     assert account.operations() == [GET]
 
 

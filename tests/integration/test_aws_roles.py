@@ -9,7 +9,8 @@ import pytest
 
 from syncd.fetch.seam import CallAborted
 from syncd.model.reference import Failure, Outcome
-from tests.integration.aws_store import Account, Budget, read_one, value_of, verdict
+from syncd.testing.provider_case import Allowance
+from tests.integration.aws_store import Account, read_one, value_of, verdict
 from tests.servers.moto import Moto
 from tests.servers.sts import WORDS, Sts, Trust
 
@@ -78,7 +79,7 @@ def test_a_web_identity_logs_in_at_the_stores_sts_whatever_the_environment_says(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ambient.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ambient.secret_access_key)
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
-    mark, call = account.moto.mark(), Budget()
+    mark, call = account.moto.mark(), Allowance()
 
     outcome = read_one(account.store(web(), stsEndpoint=sts.address), account.ref("a"), call)
 
@@ -90,7 +91,7 @@ def test_a_web_identity_logs_in_at_the_stores_sts_whatever_the_environment_says(
 
 
 def test_a_web_identity_and_a_chain_take_what_motos_sts_gives(account: Account) -> None:
-    mark, call = account.moto.mark(), Budget()
+    mark, call = account.moto.mark(), Allowance()
     here = "arn:aws:iam::123456789012:role/"  # moto's own account, where the secret is
     login = {"roleArn": f"{here}hub", "tokenFile": "token"}
     auth = {"webIdentity": login, "assumeRole": [{**SECOND_HOP, "roleArn": f"{here}deep/payments"}]}
@@ -211,8 +212,8 @@ def test_eight_threads_log_in_once(account: Account, sts: Sts) -> None:
 def test_each_login_is_spent_and_what_was_got_is_kept_when_the_budget_ends(account: Account, sts: Sts) -> None:
     store = account.store(web(assumeRole=[SECOND_HOP]), stsEndpoint=sts.address)
     with pytest.raises(CallAborted):
-        read_one(store, account.ref("a"), Budget(allowed=1))
-    call = Budget(allowed=2)
+        read_one(store, account.ref("a"), Allowance(most=1))
+    call = Allowance(most=2)
     assert value_of(read_one(store, account.ref("a"), call)) == b"canary-value"
     assert operations(sts) == [WEB, ROLE]
 
@@ -300,7 +301,7 @@ def test_what_a_login_lacks_is_said_without_asking_anybody(
     for name in ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     (account.folder / "empty").write_text("")
-    call = Budget()
+    call = Allowance()
     outcome = read_one(account.store({"webIdentity": login}, stsEndpoint=sts.address), account.ref("a"), call)
     assert verdict(outcome) == ("denied", "credential-unreadable")
     assert word in told(outcome)

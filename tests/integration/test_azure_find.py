@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from syncd.model.reference import Failure, FailureClass, Fetched, Found, Listing, Outcome, Query, RemoteRef
+from syncd.testing.provider_case import Allowance
 from syncd_providers.azure.client import AzureProvider
-from tests.integration.azure_store import Allowance, provider_for, read, verdict
+from tests.integration.azure_store import provider_for, read, verdict
 from tests.servers.keyvault import KeyVault
 
 ABSENT, UNUSABLE, DENIED = FailureClass.ABSENT, FailureClass.UNUSABLE, FailureClass.DENIED

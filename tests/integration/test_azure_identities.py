@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from syncd.model.reference import FailureClass
+from syncd.testing.provider_case import Allowance
 from syncd_providers.azure.client import AzureProvider
-from tests.integration.azure_store import Allowance, failure_of, provider_for, read, value_of, verdict
+from tests.integration.azure_store import failure_of, provider_for, read, value_of, verdict
 from tests.servers.keyvault import KeyVault
 from tests.servers.keyvault_tls import client_certificate
 

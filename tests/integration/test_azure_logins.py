@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from syncd.model.reference import FailureClass
 from syncd.model.store import Timeouts
-from tests.integration.azure_store import Allowance, failure_of, provider_for, read, value_of, verdict
+from syncd.testing.provider_case import Allowance
+from tests.integration.azure_store import failure_of, provider_for, read, value_of, verdict
 from tests.servers.keyvault import KeyVault
 
 ABSENT, UNUSABLE, DENIED = FailureClass.ABSENT, FailureClass.UNUSABLE, FailureClass.DENIED

@@ -11,7 +11,8 @@ import pytest
 from syncd.fetch.seam import CallAborted
 from syncd.model.reference import FailureClass, Fetched
 from syncd.model.store import Timeouts
-from tests.integration.azure_store import Allowance, failure_of, provider_for, read, value_of, verdict
+from syncd.testing.provider_case import Allowance
+from tests.integration.azure_store import failure_of, provider_for, read, value_of, verdict
 from tests.servers.keyvault import KeyVault
 
 ABSENT, UNUSABLE, DENIED = FailureClass.ABSENT, FailureClass.UNUSABLE, FailureClass.DENIED
@@ -66,7 +67,7 @@ def test_a_used_up_budget_ends_the_call_wherever_it_is(tmp_path: Path, budget: i
         fresh.put("db", "one")
         provider = provider_for(fresh)
         with pytest.raises(CallAborted):
-            read(provider, "db", call=Allowance(budget=budget))
+            read(provider, "db", call=Allowance(most=budget))
         assert len(fresh.requests()) == budget
         assert value_of(read(provider, "db")) == b"one"
 

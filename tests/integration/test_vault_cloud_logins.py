@@ -16,6 +16,7 @@ import pytest
 from syncd.fetch.seam import CallAborted
 from syncd.model.reference import FailureClass
 from syncd.model.store import Tls
+from syncd.testing.provider_case import Allowance
 from tests.faults.vault_wire import TOKEN
 from tests.integration.vault_cloud_ways import (
     RENEW,
@@ -29,7 +30,7 @@ from tests.integration.vault_cloud_ways import (
     Way,
 )
 from tests.integration.vault_signatures import NotSigned, signer
-from tests.integration.vault_store import Bench, Budget, ask, failed, fetched, verdict
+from tests.integration.vault_store import Bench, ask, failed, fetched, verdict
 from tests.servers.canary import canary
 from tests.servers.keyvault import KeyVault
 from tests.servers.keyvault_tls import write_tls
@@ -176,7 +177,7 @@ def test_a_web_identity_is_read_anew_for_each_login_and_its_sts_counts_in_the_bu
     with Wire(lambda _request: Reply(200, body.encode(), {"Content-Type": "text/xml"})) as sts:
         token = _web_identity(monkeypatch, tmp_path, sts)
         provider = way.store()
-        call = Budget()
+        call = Allowance()
         fetched(ask(provider, "x", call=call))
         assert call.spent == 3 + len(sts.requests) == 4
         token.write_text("the-second")
@@ -186,7 +187,7 @@ def test_a_web_identity_is_read_anew_for_each_login_and_its_sts_counts_in_the_bu
         assert shown == [["the-first"], ["the-second"]]
         provider.relogin()
         with pytest.raises(CallAborted):
-            ask(provider, "x", call=Budget(allowed=0))
+            ask(provider, "x", call=Allowance(most=0))
 
 
 @pytest.mark.parametrize(
@@ -291,8 +292,8 @@ def test_a_login_at_entra_counts_in_the_budget(
     way = ByMachine(wired[0], wired[1], monkeypatch, keyvault)
     provider = way.store()
     with pytest.raises(CallAborted):
-        ask(provider, "x", call=Budget(allowed=0))
-    call = Budget()
+        ask(provider, "x", call=Allowance(most=0))
+    call = Allowance()
     fetched(ask(provider, "x", call=call))
     assert call.spent == 4  # the identity, the login, the mount, the object
 

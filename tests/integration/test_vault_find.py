@@ -14,8 +14,9 @@ from syncd.fetch.sources import Sources
 from syncd.model.position import Position
 from syncd.model.reference import Failure, FailureClass, Fetched, Found, Listing, Query, RemoteRef
 from syncd.model.store import Store
+from syncd.testing.provider_case import Allowance
 from syncd_providers.vault.provider import VaultProvider
-from tests.integration.vault_store import Bench, Budget, verdict
+from tests.integration.vault_store import Bench, verdict
 from tests.servers.openbao import OpenBao
 
 C = FailureClass
@@ -31,10 +32,10 @@ def bench(openbao: OpenBao, tmp_path: Path) -> Iterator[Bench]:
         provider.close()
 
 
-def find(provider: VaultProvider, query: Query, call: Budget | None = None) -> Found:
+def find(provider: VaultProvider, query: Query, call: Allowance | None = None) -> Found:
     wanted = provider.canonical_query(query)
     assert isinstance(wanted, Query), wanted
-    return provider.find(wanted, call or Budget())
+    return provider.find(wanted, call or Allowance())
 
 
 def names(found: Found) -> list[str]:
@@ -159,14 +160,14 @@ def test_a_deleted_version_is_found_and_then_unusable(openbao: OpenBao, bench: B
     provider = bench.with_token(openbao.root_token)
     found = find(provider, Query("v", "app/", mount=mount))
     assert isinstance(found, Listing)
-    ((_, outcome),) = provider.fetch(found.refs, Budget())
+    ((_, outcome),) = provider.fetch(found.refs, Allowance())
     assert verdict(outcome) == (C.UNUSABLE, "version-deleted")
 
 
 def described(provider: VaultProvider, key: str, mount: str) -> object:
     ref = provider.canonical(RemoteRef("v", key, mount=mount, part="metadata"))
     assert isinstance(ref, RemoteRef)
-    ((_, outcome),) = provider.describe([ref], Budget())
+    ((_, outcome),) = provider.describe([ref], Allowance())
     return json.loads(outcome.value.reveal()) if isinstance(outcome, Fetched) else outcome
 
 

@@ -9,8 +9,9 @@ from threading import Barrier
 import pytest
 
 from syncd.model.reference import FailureClass, Outcome
+from syncd.testing.provider_case import Allowance
 from syncd_providers.vault.provider import VaultProvider
-from tests.integration.vault_store import Bench, Budget, ask, failed, fetched, ref_of, verdict
+from tests.integration.vault_store import Bench, ask, failed, fetched, ref_of, verdict
 from tests.integration.vault_ways import ByCertificate, ByJwt, ByPassword, ByServiceAccount, Way
 from tests.servers.keyvault_tls import TlsFiles, write_tls
 from tests.servers.kube import Kube
@@ -106,7 +107,7 @@ def test_many_threads_log_in_once_and_the_end_gives_the_token_back(stage: Stage)
 
     def one(_number: int) -> Outcome:
         barrier.wait()
-        return next(iter(provider.fetch([ref], Budget())))[1]
+        return next(iter(provider.fetch([ref], Allowance())))[1]
 
     with ThreadPoolExecutor(12) as pool:
         for outcome in pool.map(one, range(12)):

@@ -11,7 +11,8 @@ import pytest
 
 from syncd.fetch.seam import CallAborted
 from syncd.model.reference import FailureClass, RemoteRef
-from tests.integration.vault_store import CANARY, Bench, Budget, ask, failed, fetched, ref_of, verdict
+from syncd.testing.provider_case import Allowance
+from tests.integration.vault_store import CANARY, Bench, ask, failed, fetched, ref_of, verdict
 from tests.servers.openbao import OpenBao
 
 C = FailureClass
@@ -226,14 +227,14 @@ def test_each_wire_request_is_spent_before_it_is_sent(openbao: OpenBao, bench: B
         # The login, the question for the mount, and the read: each round gets one request further.
         provider.relogin()
         bench.now += 61
-        call, mark = Budget(allowed=allowed), openbao.mark()
+        call, mark = Allowance(most=allowed), openbao.mark()
         with pytest.raises(CallAborted):
             provider.fetch([ref], call)
         assert call.spent == allowed
         assert openbao.requests(mark, under=f"{mount}/data/") == []
     provider.relogin()
     bench.now += 61
-    call = Budget()
+    call = Allowance()
     fetched(ask(provider, "x", mount=mount, call=call))
     assert call.spent == 3
 
@@ -241,7 +242,7 @@ def test_each_wire_request_is_spent_before_it_is_sent(openbao: OpenBao, bench: B
 def test_a_name_that_is_not_canonical_is_never_sent(openbao: OpenBao, bench: Bench) -> None:
     mount = openbao.mount()
     provider = bench.with_token(openbao.root_token)
-    call = Budget()
+    call = Allowance()
     for key in ("a/../b", "../../sys/mounts", "/x"):
         ((_, outcome),) = provider.fetch([RemoteRef("v", key, "", mount)], call)
         assert verdict(outcome) == (C.CONFIG, "not-canonical")

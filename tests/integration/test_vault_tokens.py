@@ -9,8 +9,9 @@ from threading import Barrier
 import pytest
 
 from syncd.model.reference import Failure, FailureClass, Outcome
+from syncd.testing.provider_case import Allowance
 from syncd_providers.vault.provider import VaultProvider
-from tests.integration.vault_store import Bench, Budget, ask, failed, fetched, ref_of, verdict
+from tests.integration.vault_store import Bench, ask, failed, fetched, ref_of, verdict
 from tests.servers.openbao import Asked, OpenBao
 
 C = FailureClass
@@ -51,7 +52,7 @@ def together(provider: VaultProvider, mount: str, threads: int = THREADS) -> lis
 
     def one(_number: int) -> Outcome:
         barrier.wait()
-        return next(iter(provider.fetch([ref], Budget())))[1]
+        return next(iter(provider.fetch([ref], Allowance())))[1]
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(one, range(threads)))
@@ -108,7 +109,7 @@ def test_a_token_serves_while_another_thread_is_slow_to_renew_it(openbao: OpenBa
     with connected.session._lock:  # as a renewal that is under way holds it
         fetched(ask(provider, "x", mount=mount))
         bench.now += 300
-        call = Budget(seconds=0.2)
+        call = Allowance(seconds=0.2)
         assert verdict(ask(provider, "x", mount=mount, call=call)) == (C.UNAVAILABLE, "login-slow")
     (accessor,) = readers(openbao, mark, mount)
     assert of_token(openbao, mark, accessor, "auth/token/renew-self") == []
@@ -154,13 +155,13 @@ def test_a_late_verdict_on_an_old_token_does_not_cost_the_new_one(openbao: OpenB
     fetched(ask(provider, "x", mount=mount))
     connected = provider._connected
     assert connected is not None
-    old = connected.session.token(Budget())
+    old = connected.session.token(Allowance())
     assert not isinstance(old, Failure)
     openbao.revoke_accessor(readers(openbao, mark, mount)[0])
     assert failed(ask(provider, "x", mount=mount)).stale_credential
     provider.relogin()
     fetched(ask(provider, "x", mount=mount))
-    assert connected.session.judge(old, Budget()) == "dead"
+    assert connected.session.judge(old, Allowance()) == "dead"
     provider.relogin()
     fetched(ask(provider, "x", mount=mount))
     assert len(readers(openbao, mark, mount)) == 2

@@ -12,7 +12,8 @@ import pytest
 
 from syncd.model.reference import Failure, FailureClass
 from syncd.model.store import Timeouts
-from tests.integration.vault_store import CANARY, Bench, Budget, ask, failed, fetched, verdict
+from syncd.testing.provider_case import Allowance
+from tests.integration.vault_store import CANARY, Bench, ask, failed, fetched, verdict
 from tests.servers.wire import Reply, Request, Wire
 
 C = FailureClass
@@ -245,7 +246,7 @@ def test_a_look_up_that_says_nothing_leaves_the_token(script: Script, bench: Ben
 def test_a_hanging_server_ends_with_the_call(script: Script, bench: Bench) -> None:
     script.replies[READ] = Reply(send=drip)
     started = time.monotonic()
-    outcome = ask(bench.with_token(TOKEN), "x", call=Budget(seconds=0.4))
+    outcome = ask(bench.with_token(TOKEN), "x", call=Allowance(seconds=0.4))
     assert verdict(outcome) == (C.UNAVAILABLE, "timeout")
     assert time.monotonic() - started < 2
 

@@ -1,48 +1,21 @@
 """A store of type `vault` for tests: built as the configuration builds it, on a clock that tests move."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
 import msgspec
 
-from syncd.fetch.seam import CallAborted
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.store import StoreSettings, Timeouts, Tls
 from syncd.node import Problem
+from syncd.testing.provider_case import Allowance
 from syncd_providers.vault import SPEC
 from syncd_providers.vault.options import VaultOptions
 from syncd_providers.vault.provider import VaultProvider
 
 CANARY = "canary-7d1f93"
 """A value or credential of a test; it may stand in a SecretValue and nowhere else."""
-
-
-@dataclass
-class Budget:
-    """The `Call` of a test: counts requests, and aborts once `allowed` of them are used up."""
-
-    seconds: float = 20.0
-    allowed: int = 1000
-    spent: int = 0
-    cancelled: Event = field(default_factory=Event)
-    deadline: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin now."""
-        self.deadline = time.monotonic() + self.seconds
-
-    def spend(self) -> None:
-        """Count, or end the call."""
-        if self.spent >= self.allowed:
-            raise CallAborted
-        self.spent += 1
-
-    def remaining(self) -> float:
-        """Seconds until the deadline."""
-        return max(0.001, self.deadline - time.monotonic())
 
 
 @dataclass
@@ -96,11 +69,11 @@ def ref_of(provider: VaultProvider, key: str, *, mount: str = "", version: str =
 
 
 def ask(
-    provider: VaultProvider, key: str, *, mount: str = "", version: str = "", call: Budget | None = None
+    provider: VaultProvider, key: str, *, mount: str = "", version: str = "", call: Allowance | None = None
 ) -> Outcome:
     """Read one object and prove that what came back prints no value."""
     ref = ref_of(provider, key, mount=mount, version=version)
-    ((same, outcome),) = provider.fetch([ref], call or Budget())
+    ((same, outcome),) = provider.fetch([ref], call or Allowance())
     assert same == ref
     assert CANARY not in repr(outcome)
     return outcome

@@ -123,6 +123,7 @@ def options(**said: object) -> Namespace:
         "allow_replace": False,
         "allow_deletes": None,
         "allow_changes": None,
+        "issue": False,
         "take_over": False,
     }
     return Namespace(**(told | said))

@@ -81,7 +81,7 @@ class DaemonRig:
         refs = {selection.ref for mapping in mappings for selection in mapping.selections()}
         self.stores = {
             name: MemoryProvider(name, latency=latency, clock=self.time.clock, condition=self.time.condition)
-            for name in sorted({ref.store for ref in refs})
+            for name in sorted({store for mapping in mappings for store in mapping.stores()})
         }
         for ref in sorted(refs):
             self.stores[ref.store].put(ref.key, f"value of {ref.key}".encode())
@@ -109,7 +109,7 @@ class DaemonRig:
     def start(self, *, rules: Rules | None = None) -> Loop:
         """Make the loop and let it turn."""
         instance = Instance("prod", self.ledger.key, self.configuration)
-        standing = Standing.of(self.mappings, instance=instance, rules=rules or Rules())
+        standing = Standing.of(self.mappings, instance=instance, rules=rules or Rules(issue=True))
         stores = {name: memory_store(provider, name) for name, provider in self.stores.items()}
         gateway = Gateway(
             stores,
@@ -118,7 +118,8 @@ class DaemonRig:
             condition=self.time.condition,
             spawn=self.time.spawn,
         )
-        work = Work(self.mappings, gateway, {"default": self.target}, self.ledger, standing)
+        # One worker is the pass's own thread: this time does not know of others, which wait for stores when they issue.
+        work = Work(self.mappings, gateway, {"default": self.target}, self.ledger, standing, workers=1)
         self.loop = Loop(
             work,
             metrics=self.metrics,

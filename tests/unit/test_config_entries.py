@@ -112,7 +112,12 @@ def test_metadata_is_another_part_of_the_object(tmp_path: Path) -> None:
         ("dataFrom: [{find: {patth: a}}]", ["11:22: dataFrom[0].find.patth: unknown field (did you mean path?)"]),
         (
             "dataFrom: [{keys: {}}]",
-            ["11:14: dataFrom[0]: it has neither key nor find (name an object in the store, or look for some)"],
+            [
+                (
+                    "11:14: dataFrom[0]: it has neither key, find nor dynamic "
+                    "(name an object in the store, look for some, or have one issued)"
+                )
+            ],
         ),
         (
             "dataFrom: [{find: {}}, {find: {}}]",

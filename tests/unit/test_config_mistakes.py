@@ -132,7 +132,7 @@ MAPPING_MISTAKES = [
     (
         "name: a\ndataFrom: [{literal: k}]",
         [
-            "9:17: secrets[0].dataFrom[0].literal: unknown field (known here: store, key, property, query, version, mount, decode, optional, metadata, find, keys, overrides)"
+            "9:17: secrets[0].dataFrom[0].literal: unknown field (known here: store, key, property, query, version, mount, decode, optional, metadata, find, dynamic, keys, overrides)"
         ],
     ),
     ("name: a\ndata: {x: k}\ninterval: 9s", ["10:5: secrets[0].interval: shorter than 10s (write at least 10s)"]),

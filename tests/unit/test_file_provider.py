@@ -1,7 +1,6 @@
 """The file provider: what is there, what is not, and what proves nothing."""
 
 import os
-import threading
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from syncd.fetch.seam import CallAborted
 from syncd.model.reference import Failure, FailureClass, Fetched, Outcome, RemoteRef
 from syncd.model.store import StoreSettings
 from syncd.node import Problem
+from syncd.testing.provider_case import Allowance
 from syncd_providers.file import SPEC
 from syncd_providers.file.folder import parts
 from syncd_providers.file.provider import FileOptions, FileProvider
@@ -20,24 +20,6 @@ from syncd_providers.file.provider import FileOptions, FileProvider
 ABSENT, UNUSABLE, DENIED = FailureClass.ABSENT, FailureClass.UNUSABLE, FailureClass.DENIED
 UNAVAILABLE, MALFORMED, CONFIG = FailureClass.UNAVAILABLE, FailureClass.MALFORMED, FailureClass.CONFIG
 CANARY = "canary-10c4"
-
-
-class Allowance:
-    """A call that counts the files opened."""
-
-    def __init__(self, budget: int = 10_000) -> None:
-        """Allow `budget` files."""
-        self.deadline = 0.0
-        self.cancelled = threading.Event()
-        self.spent, self.budget = 0, budget
-
-    def spend(self) -> None:
-        if self.spent >= self.budget:
-            raise CallAborted
-        self.spent += 1
-
-    def remaining(self) -> float:
-        return 10.0
 
 
 def _provider(path: Path | str, base: Path = Path("/")) -> FileProvider:

@@ -7,6 +7,7 @@ exception that carries a body.
 """
 
 import threading
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -147,6 +148,27 @@ class VaultClient:
         """Give a token back."""
         self._bind(token, remaining)
         return _answer(self._token.revoke_self())
+
+    def issue(self, path: str, body: Mapping[str, str] | None, token: SecretValue, remaining: float) -> Answer:
+        """Have an engine make something: by a write with a body, which may be empty, or without one by a read."""
+        self._bind(token, remaining)
+        target = f"/v1/{quote(path)}"
+        return _answer(self._adapter.get(target) if body is None else self._adapter.post(target, json=dict(body)))
+
+    def renew_lease(self, lease: str, token: SecretValue, remaining: float) -> Answer:
+        """Prolong a lease by what its role gives (https://developer.hashicorp.com/vault/api-docs/system/leases)."""
+        self._bind(token, remaining)
+        return _answer(self._adapter.put("/v1/sys/leases/renew", json={"lease_id": lease}))
+
+    def revoke_lease(self, lease: str, token: SecretValue, remaining: float) -> Answer:
+        """End a lease; one that is gone already is no mistake."""
+        self._bind(token, remaining)
+        return _answer(self._adapter.put("/v1/sys/leases/revoke", json={"lease_id": lease}))
+
+    def renew_by_accessor(self, accessor: str, token: SecretValue, remaining: float) -> Answer:
+        """Prolong another token (https://developer.hashicorp.com/vault/api-docs/auth/token#renew-a-token-accessor)."""
+        self._bind(token, remaining)
+        return _answer(self._token.renew_accessor(accessor))
 
     def login(self, mount: str, asked: Asked, remaining: float) -> Answer:
         """Log in at the method that is mounted below auth/; certificate files that changed are taken up first."""

@@ -30,6 +30,8 @@ class Grant:
     batch: bool = False
     """True for a batch token, which can be neither renewed nor revoked
     (https://developer.hashicorp.com/vault/docs/concepts/tokens#token-type-comparison)."""
+    accessor: str = ""
+    """What it can be renewed by, but not used; empty for a batch token and a given one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class _Auth(msgspec.Struct, frozen=True):
     lease_duration: int = 0
     renewable: bool = False
     token_type: str = ""
+    accessor: str = ""
 
 
 class _AuthReply(msgspec.Struct, frozen=True):
@@ -140,6 +143,7 @@ def judge_login(answer: Answer, login: str, address: str, now: float | None = No
             renewable=auth.renewable and not batch,
             index=index if is_token(index.encode("utf-8", "replace")) else "",
             batch=batch,
+            accessor="" if batch else auth.accessor,
         )
     return _no_login(answer, login, address, now)
 

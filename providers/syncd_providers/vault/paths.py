@@ -63,6 +63,16 @@ def canonical_query(query: Query, default_mount: str, kv_version: int | None) ->
     return query._replace(path=f"{path}/" if path else "", mount=mount)
 
 
+def canonical_path(path: str) -> str | Problem:
+    """Give the one spelling of an engine's endpoint: its mount and what is below it."""
+    plain = path.removeprefix("/").removesuffix("/")
+    hint = "write the mount and the path below it, such as database/creds/app"
+    if plain.split("/", 1)[0] in _NOT_KV:
+        return Problem(("path",), f"{plain.split('/', 1)[0]} is no secrets engine", hint)
+    fault = fault_of_path(plain) or ("" if "/" in plain else "is a mount alone")
+    return Problem(("path",), f"the path {fault}", hint) if fault else plain
+
+
 def fault_of_mount(mount: str) -> str:
     """Say what is wrong with a mount path, as the end of a sentence; empty where nothing is."""
     plain = mount.removeprefix("/").removesuffix("/")

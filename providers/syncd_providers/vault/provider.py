@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 from syncd.fetch.http import Transport, TransportError
 from syncd.fetch.seam import Call
+from syncd.model.lease import Grant, Issue, Issued, Renewal, Revocation, Revoked
 from syncd.model.reference import Failure, FailureClass, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings
 from syncd.node import Problem, text
 from syncd_providers.vault import paths
+from syncd_providers.vault.leases import LeaseDesk, OneAtATime
 from syncd_providers.vault.methods import login_of
 from syncd_providers.vault.options import VaultOptions
 from syncd_providers.vault.reader import Reader
@@ -17,7 +19,7 @@ from syncd_providers.vault.session import Session
 
 
 class VaultProvider:
-    """Reads KV 1 and 2. Implements `Provider`, `Discovers` and `Describes` of `syncd.fetch.seam`."""
+    """Reads KV 1 and 2, and issues what engines make. Implements `Provider`, `Discovers`, `Describes`, `Leases`."""
 
     batch_size = 1
 
@@ -30,6 +32,7 @@ class VaultProvider:
         self._clock: Callable[[], float] = settings.clock or time.monotonic
         self._lock = threading.Lock()
         self._connected: Reader | None = None
+        self._leases: LeaseDesk | None = None
 
     def canonical(self, ref: RemoteRef) -> RemoteRef | Problem:
         """Give the one name of the object, or what is wrong with it."""
@@ -56,13 +59,44 @@ class VaultProvider:
         except TransportError as error:
             return error.failure(self._address)
 
+    def canonical_path(self, path: str) -> str | Problem:
+        """Give the one spelling of an engine's endpoint, or what is wrong with it."""
+        return paths.canonical_path(path)
+
+    def issue(self, wanted: Issue, call: Call) -> Issued | Failure:
+        """Have a short-lived secret made."""
+        if self.canonical_path(wanted.path) != wanted.path:
+            return _not_canonical("path")
+        try:
+            return self._desk().issue(wanted, call)
+        except TransportError as error:
+            return error.failure(self._address)
+
+    def renew_lease(self, wanted: Renewal, call: Call) -> Grant | Failure:
+        """Let a lease go on."""
+        try:
+            return self._desk().renew(wanted, call)
+        except TransportError as error:
+            return error.failure(self._address)
+
+    def revoke_lease(self, wanted: Revocation, call: Call) -> Revoked | Failure:
+        """End a lease."""
+        try:
+            return self._desk().revoke(wanted, call)
+        except TransportError as error:
+            return error.failure(self._address)
+
     def relogin(self) -> None:
-        """Drop the token; a given one is read anew from its file."""
-        if self._connected is not None:
+        """Drop the token that was found dead; a given one is read anew from its file."""
+        if self._connected is None:
+            return
+        if self._leases is not None and self._leases.session.suspected:
+            self._leases.session.drop()
+        else:
             self._connected.session.drop()
 
     def close(self) -> None:
-        """Revoke the token that syncd logged in for, and close the connections."""
+        """Revoke the token that syncd logged in for to read, and close the connections. Leases and theirs stay."""
         with self._lock:
             connected = self._connected
         if connected is not None:
@@ -78,7 +112,12 @@ class VaultProvider:
         except TransportError as error:
             return error.failure(self._address)
 
-    def _connect(self) -> "Reader":
+    def _desk(self) -> LeaseDesk:
+        self._connect()
+        assert self._leases is not None  # noqa: S101 — made with the reader
+        return self._leases
+
+    def _connect(self) -> Reader:
         connected = self._connected
         if connected is None:
             with self._lock:
@@ -87,16 +126,17 @@ class VaultProvider:
                 connected = self._connected
         return connected
 
-    def _made(self) -> "Reader":
+    def _made(self) -> Reader:
         # Here, with the first fetch: hvac takes a quarter of a second to import.
         from syncd_providers.vault.client import VaultClient  # noqa: PLC0415 — late on purpose
 
-        settings = self._settings
-        transport = Transport(timeouts=settings.timeouts, tls=settings.tls, proxy=settings.proxy, clock=self._clock)
-        client = VaultClient(self._address, text(self._options.namespace).strip("/"), transport)
-        login = login_of(self._options, settings)
-        session = Session(client, login, self._address, self._clock)
-        return Reader(client, session, transport, self._address, self._options.kv_version, self._clock)
+        settings, address, clock = self._settings, self._address, self._clock
+        transport = Transport(timeouts=settings.timeouts, tls=settings.tls, proxy=settings.proxy, clock=clock)
+        client = VaultClient(address, text(self._options.namespace).strip("/"), transport)
+        login = OneAtATime(login_of(self._options, settings))
+        self._leases = LeaseDesk(client, Session(client, login, address, clock, outlives=True), address, clock)
+        session = Session(client, login, address, clock)
+        return Reader(client, session, transport, address, self._options.kv_version, clock)
 
 
 def _not_canonical(what: str) -> Failure:

@@ -28,6 +28,8 @@ _SETTLED_SECONDS: Final = 60.0
 """A token that is younger, and was got because the one before seemed dead, is not suspected itself."""
 _BLIND_SECONDS: Final = 3600.0
 """How long it is believed that the identity may not look its own token up."""
+_WHOLE: Final = 0.9
+"""Share of its life from which a token counts as just renewed."""
 _RETIRED: Final = 4
 """How many replaced tokens are remembered for the end."""
 
@@ -51,7 +53,8 @@ class Token:
     ends: float
     index: str = ""
     batch: bool = False
-    """See `Grant` for both."""
+    accessor: str = ""
+    """See `Grant` for all three."""
 
 
 class Session:
@@ -64,9 +67,15 @@ class Session:
         address: str,
         clock: Callable[[], float] | None,
         jitter: Callable[[], float] = random.random,
+        *,
+        outlives: bool = False,
     ) -> None:
-        """Keep what it needs; logs in with the first `token`. `jitter` gives numbers from 0 to 1."""
+        """Keep what it needs; logs in with the first `token`. `jitter` gives numbers from 0 to 1.
+
+        `outlives`: leases hang on its tokens, so none is ever revoked.
+        """
         self._jitter = jitter
+        self._outlives = outlives
         self._client = client
         self._login = login
         self._address = address
@@ -98,6 +107,22 @@ class Session:
             if self._attempts != attempts and self._token is None and self._last_failure is not None:
                 return self._last_failure  # the attempt that we waited for
             return self._refreshed(call)
+
+    def prolonged(self, call: Call) -> Token | Failure:
+        """Give the token after it was renewed, where that is worth it: what hangs on it is to live on."""
+        token = self.token(call)
+        if isinstance(token, Failure) or not token.renewable:
+            return token
+        with self._held(call) as held:
+            now = self._clock()
+            if not held or self._token is not token or token.ends - now > token.lifetime * _WHOLE:
+                return self._token or token
+            return self._renewed(token, call) or token
+
+    @property
+    def suspected(self) -> bool:
+        """Tell whether its token was judged dead, and is still at hand."""
+        return self._suspect is not None
 
     def judge(self, token: Token, call: Call) -> Verdict:
         """Tell whether a token that was refused is known to the server at all. Raises CallAborted, TransportError."""
@@ -223,12 +248,12 @@ class Session:
         return self._token
 
     def _retire(self, token: Token) -> None:
-        if token.ours and not token.batch:
+        if token.ours and not token.batch and not self._outlives:
             self._retired = [*self._retired, token][-_RETIRED:]
 
     def _revoke(self, token: Token, deadline: float) -> None:
         left = deadline - time.monotonic()
-        if token.ours and not token.batch and left > 0:
+        if token.ours and not token.batch and not self._outlives and left > 0:
             with suppress(TransportError):
                 self._client.revoke(token.secret, left)
 
@@ -254,4 +279,5 @@ def _token(grant: Grant, number: int, asked: float, chance: float) -> Token:
         ends=asked + seconds,
         index=grant.index,
         batch=grant.batch,
+        accessor=grant.accessor,
     )
