@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from syncd.defect import described
 from syncd.fetch.gateway import Gateway
 from syncd.lease_memory import LeaseMemory
 from syncd.model.lease import Fresh, Grant, Issue, Issued, Renewal, Revocation
@@ -109,7 +110,7 @@ class Leasing:
         issues = self._standing.rules.issue
         tended = [(mapping, live) for mapping, live in self._held(seen) if mapping.leases() and issues]
         live, ended = dict(seen.live), set[tuple[SecretKey, str]]()
-        work = run_each(lambda one: self._tend(*one), tended, workers=self._workers, name="syncd-lease")
+        work = run_each(lambda one: self._tended(*one), tended, workers=self._workers, name="syncd-lease")
         for (mapping, _), (secret, over) in work:
             live[mapping.key] = secret
             ended.update((mapping.key, of) for of in over)
@@ -130,6 +131,14 @@ class Leasing:
                 continue
             if live.annotations.get(SUSPEND) != "true" and is_believed(live, self._standing.instance):
                 yield mapping, live
+
+    def _tended(self, mapping: SecretMapping, live: LiveSecret) -> tuple[LiveSecret, list[str]]:
+        """Look after one Secret; a defect that it brings up is its own."""
+        try:
+            return self._tend(mapping, live)
+        except Exception as error:  # noqa: BLE001 — its text may carry values
+            self._observe(LeaseEvent("not-renewed", mapping.leases()[0].store, live.key, _defect(live.key, error)))
+            return live, []
 
     def _tend(self, mapping: SecretMapping, live: LiveSecret) -> tuple[LiveSecret, list[str]]:
         """Renew what is due on one Secret; give it as it then is, and the fingerprints of what is over or ends soon."""
@@ -188,7 +197,7 @@ class Leasing:
     # Around a write
 
     def issued(self, change: Change, mapping: SecretMapping, seen: Seen) -> Issuance:
-        """Issue what a change needs, and judge it anew with that."""
+        """Issue what a change needs, and judge it anew with that. What is not to be written is given back."""
         wait = self._memory.wait(change.key)
         if wait > 0:
             message = (
@@ -208,22 +217,31 @@ class Leasing:
                 return Issuance(self._unissued(change, lease, answer if isinstance(answer, Failure) else None))
             self._observe(LeaseEvent("issued", lease.store, change.key))
             fresh[lease] = Fresh(answer.value, answer.grant, at)
-        return self._judged(change, mapping, seen, fresh)
+        issuance: Issuance | None = None
+        try:
+            issuance = self._judged(change, mapping, seen, fresh)
+        finally:
+            if issuance is None or not issuance.writes:
+                self._give_back(change.key, _grants(fresh))
+                self._memory.strike(change.key)
+        return issuance
 
     def _judged(self, change: Change, mapping: SecretMapping, seen: Seen, fresh: Mapping[Lease, Fresh]) -> Issuance:
         built = with_issued(mapping, seen, change.live, fresh, now=self._wall())
-        live = change.live or Missing(change.key)
         rules = self._standing.rules
-        anew = plan_one(mapping, built, live, instance=self._standing.instance, rules=rules)
+        anew = plan_one(
+            mapping,
+            built,
+            change.live or Missing(change.key),
+            instance=self._standing.instance,
+            rules=rules,
+            confirmed_absent=change.key in seen.confirmed_absent,
+        )
         counted = set(kinds(anew, rules)) <= set(kinds(change, rules))
-        if anew.action in WRITES and anew.unissued is None and not anew.outcome and counted:
-            return Issuance(anew, _grants(fresh))
-        self._give_back(change.key, _grants(fresh))
-        self._memory.strike(change.key)
-        if anew.action in WRITES:
+        if anew.action in WRITES and (anew.unissued is not None or not counted):
             message = f"{change.key}: what was issued has other keys than were counted; the next pass judges it anew"
             anew = replace(change, outcome="skipped", message=message)
-        return Issuance(anew)
+        return Issuance(anew, _grants(fresh))
 
     def _unissued(self, change: Change, lease: Lease, failure: Failure | None) -> Change:
         cls = FailureClass.UNAVAILABLE if failure is None else failure.cls
@@ -269,12 +287,13 @@ class Leasing:
             return
         now = self._wall()
         done = {change.key: change for change in changes}
+        held = {mapping.key: live for mapping, live in self._held(seen)}
         for mapping, _ in seen.wanted:
-            change, live = done.get(mapping.key), seen.live.get(mapping.key)
+            change, live = done.get(mapping.key), held.get(mapping.key)
             book = Book()
             if change is not None and change.outcome == "done" and change.desired is not None:
                 book = read_book(change.desired.annotations.get(LEASES, ""))
-            elif isinstance(live, LiveSecret) and is_believed(live, self._standing.instance):
+            elif live is not None:
                 book = book_of(live)
             for each in book.retired:
                 if each.until <= now < each.expires:
@@ -307,6 +326,10 @@ class Leasing:
     def _store(self, name: str) -> str:
         """Give the present name of a store."""
         return self._standing.rules.formerly.get(name, name)
+
+
+def _defect(key: SecretKey, error: Exception) -> str:
+    return f"{key}: a defect in syncd: {described(error)}; please report it"
 
 
 def _grants(fresh: Mapping[Lease, Fresh]) -> tuple[tuple[str, Grant], ...]:

@@ -141,21 +141,25 @@ class Writer:
         """Write one; a defect that it brings up is its own, and stops no other write."""
         try:
             if change.unissued is not None:
-                return self._issue(change, wanted[change.key][0], seen)
+                return self._issue(change, wanted, seen)
             return self._write(change, wanted, _TRIES)
         except Exception as error:  # noqa: BLE001 — its text may carry values
             message = f"{change.key}: a defect in syncd: {described(error)}; please report it"
             return replace(change, outcome="failed", message=message)
 
-    def _issue(self, change: Change, mapping: SecretMapping, seen: Seen) -> Change:
-        """Issue what a change needs and write it. Where another writer came first, the next pass judges anew."""
+    def _issue(self, change: Change, wanted: _Wanted, seen: Seen) -> Change:
+        """Issue what a change needs and write it. Where another writer came first, the next pass judges anew.
+
+        Once it is issued no stop comes between: what the Secret holds is known to whoever comes next.
+        """
         leasing = _needed(self.leasing)
-        issuance = leasing.issued(change, mapping, seen)
+        issuance = leasing.issued(change, wanted[change.key][0], seen)
         if not issuance.writes:
             return issuance.change
         written = replace(issuance.change, outcome="failed")
         try:
-            written = self._write(issuance.change, {}, 1)
+            begun: Writer = replace(self, permit=_Begun())
+            written = begun._write(issuance.change, wanted, _TRIES)
         finally:
             leasing.written(written, issuance)
         return written

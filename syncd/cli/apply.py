@@ -18,7 +18,7 @@ from syncd.leases import Leasing
 from syncd.ledger import Ledger, look_up, open_ledger
 from syncd.model.inventory import Inventory
 from syncd.model.plan import Change, Plan
-from syncd.model.report import PassReport, StoreCost
+from syncd.model.report import NO_COST, PassReport, StoreCost
 from syncd.plan.guards import lets_go
 from syncd.reconcile import Seen, Standing, in_doubt, look_again, plan, second_look, see, worth_reading
 from syncd.redact import SecretValue
@@ -166,9 +166,11 @@ class Apply:
 
     def _costs(self) -> dict[str, StoreCost]:
         """Give what the stores were asked in all; what was asked again is no further source."""
+        read, leases = self._reading.costs(), self._parts.gateway.lease_costs()
+        again = {store: replace(NO_COST, calls=calls) for store, calls in self._calls_again.items()}
         return {
-            store: replace(cost, calls=cost.calls + self._calls_again.get(store, 0))
-            for store, cost in self._reading.costs().items()
+            store: read.get(store, NO_COST).plus(again.get(store, NO_COST)).plus(leases.get(store, NO_COST))
+            for store in {**read, **leases}
         }
 
     def _plan(self, seen: Seen, standing: Standing, inventory: Inventory | None) -> Plan:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final
 from weakref import WeakSet
@@ -20,6 +21,7 @@ from syncd.fetch.seam import Provider
 from syncd.fetch.share import MakeCondition
 from syncd.model.lease import LeaseAnswer, LeaseCall
 from syncd.model.reference import Failure, Fetched, Listing, Query, RemoteRef, Wanted
+from syncd.model.report import NO_COST, StoreCost
 from syncd.model.store import Store
 
 PATIENCE: Final = 15.0
@@ -68,6 +70,7 @@ class Gateway:
         self._lock = threading.Lock()
         self._open: WeakSet[Reading] = WeakSet()
         self._closed = False
+        self._lease_costs: dict[str, StoreCost] = {}
 
     def read_every(self, intervals: Mapping[str, float]) -> None:
         """Say how often stores are read, in seconds, so that none is left alone for longer than that."""
@@ -89,11 +92,21 @@ class Gateway:
 
     def lease(self, call: LeaseCall) -> LeaseAnswer | Failure:
         """Issue, renew or revoke, and wait for it. Asked once: see `Leases`."""
-        answer = self._asked((call,), LEASE_PATIENCE, one_by_one=True).answer(call)
+        reading = self._asked((call,), LEASE_PATIENCE, one_by_one=True)
+        answer = reading.answer(call)
+        for store, cost in reading.costs().items():
+            with self._lock:
+                so_far = self._lease_costs.get(store, NO_COST)
+                self._lease_costs[store] = so_far.plus(replace(cost, sources=0, leases=cost.sources))
         if isinstance(answer, Fetched | Listing):
             message = "a call for a lease was answered as a read"
             raise AssertionError(message)  # noqa: TRY004 — `ask` lets no such answer through
         return answer
+
+    def lease_costs(self) -> Mapping[str, StoreCost]:
+        """Give what the calls about leases have cost by now, for each store that was asked."""
+        with self._lock:
+            return dict(self._lease_costs)
 
     def _asked(self, what: Iterable[Wanted], patience: float, *, one_by_one: bool) -> Reading:
         wanted: dict[str, dict[Wanted, None]] = {}

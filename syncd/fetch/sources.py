@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from syncd.fetch.gateway import Gateway
 from syncd.fetch.reading import Reading
 from syncd.model.reference import Found, Listing, Outcome, Query, RemoteRef
-from syncd.model.report import StoreCost
+from syncd.model.report import NO_COST, StoreCost
 
 
 class Sources:
@@ -60,10 +60,7 @@ class Sources:
         total: dict[str, StoreCost] = {}
         for reading in readings:
             for store, cost in reading.costs().items():
-                so_far = total.get(store, StoreCost(0, 0, 0))
-                total[store] = StoreCost(
-                    so_far.calls + cost.calls, so_far.sources + cost.sources, so_far.failures + cost.failures
-                )
+                total[store] = total.get(store, NO_COST).plus(cost)
         return total
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from syncd.model.plan import Action, Plan
 
@@ -15,6 +16,20 @@ class StoreCost:
     sources: int
     """Distinct objects wanted."""
     failures: int
+    leases: int = 0
+    """Short-lived secrets that were to be issued, renewed or revoked; their requests are among the `calls`."""
+
+    def plus(self, other: "StoreCost") -> "StoreCost":
+        """Add what was asked beside it."""
+        return StoreCost(
+            self.calls + other.calls,
+            self.sources + other.sources,
+            self.failures + other.failures,
+            self.leases + other.leases,
+        )
+
+
+NO_COST: Final = StoreCost(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

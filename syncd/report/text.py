@@ -147,4 +147,5 @@ def _cost(name: str, cost: StoreCost) -> str:
     failures = f", {cost.failures} failed" if cost.failures else ""
     calls = "1 call" if cost.calls == 1 else f"{cost.calls} calls"
     sources = "1 source" if cost.sources == 1 else f"{cost.sources} sources"
-    return f"Store {escaped(name)}: {calls} for {sources}{failures}"
+    leases = f" and {cost.leases} {'lease' if cost.leases == 1 else 'leases'}" if cost.leases else ""
+    return f"Store {escaped(name)}: {calls} for {sources}{leases}{failures}"

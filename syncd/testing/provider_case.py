@@ -13,6 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from syncd.fetch.seam import CallAborted, Describes, Discovers, Provider, ProviderSpec
+from syncd.model.lease import Issue
 from syncd.model.reference import Failure, FailureClass, Fetched, Found, Outcome, Query, RemoteRef
 from syncd.model.store import StoreSettings, Timeouts, Tls
 
@@ -89,6 +90,21 @@ class ProviderCase(ABC):
 
     def tag(self, ref: RemoteRef, tags: Mapping[str, str]) -> None:
         """Put tags (KV: custom metadata) on an object that has none (TagContract, MetadataContract)."""
+        raise NotImplementedError
+
+    renewable: ClassVar[bool] = True
+    """Does the store let the leases of `endpoint` go on (LeaseContract)?"""
+
+    def endpoint(self) -> Issue:
+        """Give what the store issues, with a lease of a minute at least, by its canonical path (LeaseContract)."""
+        raise NotImplementedError
+
+    def issued(self) -> int:
+        """Count the calls to issue that reached the store for this case (LeaseContract)."""
+        raise NotImplementedError
+
+    def lives(self, lease: str) -> bool:
+        """Tell whether the store knows a lease, by its own means (LeaseContract)."""
         raise NotImplementedError
 
     def nowhere(self) -> Mapping[str, object]:

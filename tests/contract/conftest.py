@@ -6,7 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 pytest.register_assert_rewrite(
-    "syncd.testing.provider_case", "syncd.testing.provider_contract", "syncd.testing.discovery_contract"
+    "syncd.testing.provider_case",
+    "syncd.testing.provider_contract",
+    "syncd.testing.discovery_contract",
+    "syncd.testing.lease_contract",
 )
 
 

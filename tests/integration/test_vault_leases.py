@@ -11,10 +11,11 @@ from syncd.fetch.seam import Leases
 from syncd.model.lease import Grant, Issue, Issued, Renewal, Revocation, Revoked
 from syncd.model.reference import Failure, FailureClass
 from syncd.node import Problem
+from syncd.testing.provider_case import Allowance
 from syncd_providers.vault.provider import VaultProvider
 from tests.documents import fences
 from tests.integration.vault_engines import KINDS, Ready, database, pki, set_up
-from tests.integration.vault_store import Bench, Budget, ask, fetched
+from tests.integration.vault_store import Bench, ask, fetched
 from tests.servers.openbao import Asked, OpenBao
 from tests.servers.postgres import Postgres, binaries
 
@@ -57,8 +58,8 @@ def wanted(engine: Ready) -> Issue:
     return Issue("v", engine.path, tuple(sorted(engine.parameters.items())))
 
 
-def issued(provider: VaultProvider, engine: Ready, call: Budget | None = None) -> tuple[dict[str, str], Grant]:
-    found = provider.issue(wanted(engine), call or Budget())
+def issued(provider: VaultProvider, engine: Ready, call: Allowance | None = None) -> tuple[dict[str, str], Grant]:
+    found = provider.issue(wanted(engine), call or Allowance())
     assert isinstance(found, Issued), found
     data = json.loads(found.value.reveal())
     assert not any(value in repr(found) for value in data.values() if isinstance(value, str) and len(value) > 8)
@@ -108,12 +109,12 @@ def test_a_revoked_one_is_gone_and_revoked_twice_is_fine(openbao: OpenBao, bench
         assert (grant.owner, grant.owner_seconds) == ("", None), "nothing hangs on a token"
         return
     assert is_alive(openbao, grant.lease)
-    assert provider.revoke_lease(Revocation("v", grant.lease), Budget()) == Revoked()
+    assert provider.revoke_lease(Revocation("v", grant.lease), Allowance()) == Revoked()
     until(lambda: not is_alive(openbao, grant.lease))
-    assert provider.revoke_lease(Revocation("v", grant.lease), Budget()) == Revoked()
+    assert provider.revoke_lease(Revocation("v", grant.lease), Allowance()) == Revoked()
     if engine.works and engine.renewable:
         until(lambda: not engine.works(data))  # type: ignore[misc]
-    renewal = provider.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
+    renewal = provider.renew_lease(Renewal("v", grant.lease, grant.owner), Allowance())
     assert verdict(renewal) == (C.UNUSABLE, "lease-gone")
 
 
@@ -141,11 +142,11 @@ def test_a_lease_dies_with_its_token_and_that_is_told(openbao: OpenBao, bench: B
         return
     openbao.revoke_accessor(grant.owner)
     until(lambda: not is_alive(openbao, grant.lease))
-    renewal = provider.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
+    renewal = provider.renew_lease(Renewal("v", grant.lease, grant.owner), Allowance())
     assert isinstance(renewal, Failure)
     if renewal.stale_credential:
         provider.relogin()
-        renewal = provider.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
+        renewal = provider.renew_lease(Renewal("v", grant.lease, grant.owner), Allowance())
     assert verdict(renewal) == (C.UNUSABLE, "lease-gone")
     _, after = issued(provider, engine)
     assert after.owner not in ("", grant.owner)
@@ -157,7 +158,7 @@ def test_a_dead_token_is_told_before_anything_is_issued(openbao: OpenBao, bench:
     issued(provider, engine)
     (accessor,) = {entry.accessor for entry in openbao.requests(mark, under=engine.path)}
     openbao.revoke_accessor(accessor)
-    found = provider.issue(wanted(engine), Budget())
+    found = provider.issue(wanted(engine), Allowance())
     assert verdict(found) == (C.DENIED, "token-expired")
     assert isinstance(found, Failure)
     assert found.stale_credential
@@ -167,10 +168,10 @@ def test_a_dead_token_is_told_before_anything_is_issued(openbao: OpenBao, bench:
 
 def test_what_may_not_be_is_denied_and_says_which_right(openbao: OpenBao, bench: Bench, engine: Ready) -> None:
     provider = bench.with_approle(openbao.approle([openbao.policy({f"{engine.mount}/nothing": ("read",)})]))
-    found = provider.issue(wanted(engine), Budget())
+    found = provider.issue(wanted(engine), Allowance())
     assert verdict(found) == (C.DENIED, "permission-denied")
     assert engine.path in getattr(found, "message", "")
-    assert verdict(provider.revoke_lease(Revocation("v", f"{engine.path}/x"), Budget())) == (
+    assert verdict(provider.revoke_lease(Revocation("v", f"{engine.path}/x"), Allowance())) == (
         C.DENIED,
         "permission-denied",
     )
@@ -179,13 +180,13 @@ def test_what_may_not_be_is_denied_and_says_which_right(openbao: OpenBao, bench:
 def test_a_role_that_is_not_there(openbao: OpenBao, bench: Bench, engine: Ready) -> None:
     missing = f"{engine.path}-missing"
     provider = store_for(bench, openbao, engine, {missing: ("read", "update")})
-    found = provider.issue(Issue("v", missing, wanted(engine).parameters), Budget())
+    found = provider.issue(Issue("v", missing, wanted(engine).parameters), Allowance())
     assert verdict(found) in {(C.CONFIG, "issue-refused"), (C.UNAVAILABLE, "server-error")}
 
 
 def test_an_engine_that_is_not_there(openbao: OpenBao, bench: Bench) -> None:
     provider = bench.with_approle(openbao.approle([openbao.policy({"nowhere/*": ("read", "update")})]))
-    assert verdict(provider.issue(Issue("v", "nowhere/creds/app"), Budget())) == (C.CONFIG, "mount-missing")
+    assert verdict(provider.issue(Issue("v", "nowhere/creds/app"), Allowance())) == (C.CONFIG, "mount-missing")
 
 
 def test_what_lasts_is_no_short_lived_secret(openbao: OpenBao, bench: Bench) -> None:
@@ -194,12 +195,12 @@ def test_what_lasts_is_no_short_lived_secret(openbao: OpenBao, bench: Bench) -> 
         openbao.put(mount, "x", {"k": "v"})
         provider = bench.with_approle(openbao.approle([openbao.reader(mount)]))
         path = f"{mount}/x" if version == 1 else f"{mount}/data/x"
-        assert verdict(provider.issue(Issue("v", path), Budget())) == (C.CONFIG, "no-lease")
+        assert verdict(provider.issue(Issue("v", path), Allowance())) == (C.CONFIG, "no-lease")
 
 
 def test_one_login_and_one_request_for_each(openbao: OpenBao, bench: Bench, engine: Ready) -> None:
     provider = store_for(bench, openbao, engine)
-    first, again = Budget(), Budget()
+    first, again = Allowance(), Allowance()
     issued(provider, engine, first)
     mark = openbao.mark()
     issued(provider, engine, again)
@@ -221,13 +222,13 @@ def test_a_later_process_keeps_the_token_of_the_first_one_alive(openbao: OpenBao
     second = bench.with_approle(pair)
     mark = openbao.mark()
     for _ in range(3):
-        renewal = second.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
+        renewal = second.renew_lease(Renewal("v", grant.lease, grant.owner), Allowance())
         assert verdict(renewal) == (C.CONFIG, "lease-not-renewable"), "of a certificate"
     assert len(openbao.requests(mark, under="auth/token/renew-accessor")) == 1, "once for all its leases"
     without = store_for(bench, openbao, engine)
     mark = openbao.mark()
     for _ in range(3):
-        without.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
+        without.renew_lease(Renewal("v", grant.lease, grant.owner), Allowance())
     assert len(openbao.requests(mark, under="auth/token/renew-accessor")) == 1, "refused once, and not asked again"
 
 
@@ -240,11 +241,11 @@ def test_the_policy_of_the_page_is_enough(openbao: OpenBao, bench: Bench) -> Non
     first = bench.with_approle(pair, namespace=namespace)
     _, grant = issued(first, engine)
     second = bench.with_approle(pair, namespace=namespace)
-    found = second.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
+    found = second.renew_lease(Renewal("v", grant.lease, grant.owner), Allowance())
     assert verdict(found) == (C.CONFIG, "lease-not-renewable"), "told by the engine, so it may ask"
     asked_for = openbao.requests(under="auth/token/renew-accessor")
     assert [entry.failed for entry in asked_for if entry.namespace == f"{namespace}/"] == [False]
-    assert second.revoke_lease(Revocation("v", grant.lease), Budget()) == Revoked()
+    assert second.revoke_lease(Revocation("v", grant.lease), Allowance()) == Revoked()
     until(
         lambda: openbao.request("POST", "sys/leases/lookup", {"lease_id": grant.lease}, namespace=namespace)[0] != 200
     )
@@ -270,7 +271,7 @@ def test_two_sessions_share_one_wrapped_secret_id(openbao: OpenBao, bench: Bench
 def test_no_other_path_is_ever_asked(openbao: OpenBao, bench: Bench, path: str) -> None:
     provider = bench.with_token(openbao.root_token)
     assert isinstance(provider.canonical_path(path), Problem)
-    assert verdict(provider.issue(Issue("v", path), Budget())) == (C.CONFIG, "not-canonical")
+    assert verdict(provider.issue(Issue("v", path), Allowance())) == (C.CONFIG, "not-canonical")
 
 
 def until(holds: Callable[[], bool], patience: float = 10.0) -> None:
@@ -291,12 +292,12 @@ if RENEWABLE:
         data, grant = issued(provider, engine)
         assert grant.renewable
         assert postgres.can_log_in(data["username"], data["password"])
-        longer = provider.renew_lease(Renewal("v", grant.lease, grant.owner), Budget())
+        longer = provider.renew_lease(Renewal("v", grant.lease, grant.owner), Allowance())
         assert isinstance(longer, Grant)
         assert 58 <= longer.seconds <= 60
         assert longer.owner == grant.owner
         assert 3500 < (longer.owner_seconds or 0) <= 3600
-        assert provider.revoke_lease(Revocation("v", grant.lease), Budget()) == Revoked()
+        assert provider.revoke_lease(Revocation("v", grant.lease), Allowance()) == Revoked()
         until(lambda: not postgres.can_log_in(data["username"], data["password"]))
 
     def test_a_database_takes_no_parameters_and_says_so_before_it_issues(
@@ -304,6 +305,6 @@ if RENEWABLE:
     ) -> None:
         engine = database(openbao, postgres)
         provider = store_for(bench, openbao, engine, {engine.path: ("read", "update")})
-        found = provider.issue(Issue("v", engine.path, (("ttl", "1h"),)), Budget())
+        found = provider.issue(Issue("v", engine.path, (("ttl", "1h"),)), Allowance())
         assert verdict(found) == (C.CONFIG, "parameters-refused")
         assert openbao.request("LIST", f"sys/leases/lookup/{engine.path}")[0] == 404, "nothing was issued"

@@ -7,9 +7,10 @@ import pytest
 
 from syncd.model.lease import Grant, Issue, Issued, Renewal, Revocation, Revoked
 from syncd.model.reference import Failure, FailureClass
+from syncd.testing.provider_case import Allowance
 from syncd_providers.vault.provider import VaultProvider
 from tests.faults.vault_wire import LOGIN, TOKEN, Vault, answered, said
-from tests.integration.vault_store import CANARY, Bench, Budget
+from tests.integration.vault_store import CANARY, Bench
 from tests.servers.wire import Reply, Request, Wire
 
 C = FailureClass
@@ -79,7 +80,7 @@ def verdict(found: object) -> tuple[FailureClass, str]:
 
 
 def test_an_issue_tells_what_it_hangs_on(store: VaultProvider) -> None:
-    found = store.issue(ISSUE, Budget())
+    found = store.issue(ISSUE, Allowance())
     assert isinstance(found, Issued)
     assert found.grant == Grant(LEASE, 600.0, renewable=True, owner="ours", owner_seconds=3600.0)
     assert CANARY not in repr(found)
@@ -87,29 +88,29 @@ def test_an_issue_tells_what_it_hangs_on(store: VaultProvider) -> None:
 
 def test_null_and_empty_keys_are_left_out(vault: Vault, store: VaultProvider) -> None:
     vault.replies[CREDS] = leased(data={"password": "p", "token": None, "note": "", "chain": [], "port": 5432.0})
-    found = store.issue(ISSUE, Budget())
+    found = store.issue(ISSUE, Allowance())
     assert isinstance(found, Issued)
     assert found.value.reveal() == b'{"password":"p","chain":[],"port":5432.0}'
 
 
 def test_leases_of_a_batch_token_end_with_it(vault: Vault, store: VaultProvider) -> None:
     vault.replies[LOGIN] = granted(300, kind="batch")
-    found = store.issue(ISSUE, Budget())
+    found = store.issue(ISSUE, Allowance())
     assert isinstance(found, Issued)
     assert (found.grant.owner, found.grant.owner_seconds) == ("", 300.0)
 
 
 def test_of_a_given_token_nothing_is_known(bench: Bench) -> None:
-    found = bench.with_token(TOKEN).issue(ISSUE, Budget())
+    found = bench.with_token(TOKEN).issue(ISSUE, Allowance())
     assert isinstance(found, Issued)
     assert (found.grant.owner, found.grant.owner_seconds) == ("", None)
 
 
 def test_the_token_is_renewed_with_the_lease_that_hangs_on_it(wire: Wire, bench: Bench, store: VaultProvider) -> None:
-    store.issue(ISSUE, Budget())
+    store.issue(ISSUE, Allowance())
     for seconds, renewals in ((60, 0), (1800, 1), (10, 1), (1000, 2)):
         bench.now += seconds
-        found = store.renew_lease(RENEWAL, Budget())
+        found = store.renew_lease(RENEWAL, Allowance())
         assert isinstance(found, Grant)
         assert len(sent(wire, RENEW_SELF)) == renewals
         assert 3200 < (found.owner_seconds or 0) <= 3600
@@ -122,12 +123,12 @@ def test_the_token_of_an_earlier_process_is_renewed_by_its_accessor(
     theirs = RENEWAL._replace(owner="theirs")
     vault.replies[BY_ACCESSOR] = granted(7200, accessor="theirs")
     for _ in range(2):
-        found = store.renew_lease(theirs, Budget())
+        found = store.renew_lease(theirs, Allowance())
         assert isinstance(found, Grant)
         assert (found.owner, found.owner_seconds) == ("theirs", 7200.0)
     assert len(sent(wire, BY_ACCESSOR)) == 1
     bench.now += 100
-    store.renew_lease(theirs, Budget())
+    store.renew_lease(theirs, Allowance())
     assert len(sent(wire, BY_ACCESSOR)) == 2
 
 
@@ -136,7 +137,7 @@ def test_the_token_of_an_earlier_process_is_renewed_by_its_accessor(
 )
 def test_where_that_fails_nothing_is_known_of_it(vault: Vault, store: VaultProvider, reply: Reply) -> None:
     vault.replies[BY_ACCESSOR] = reply
-    found = store.renew_lease(RENEWAL._replace(owner="theirs"), Budget())
+    found = store.renew_lease(RENEWAL._replace(owner="theirs"), Allowance())
     assert isinstance(found, Grant)
     assert found.owner_seconds is None
 
@@ -173,7 +174,7 @@ def test_an_issue_that_gives_nothing(
     wire: Wire, vault: Vault, store: VaultProvider, reply: Reply, cls: FailureClass, reason: str
 ) -> None:
     vault.replies[CREDS] = reply
-    found = store.issue(ISSUE._replace(parameters=(("ttl", "1h"),)), Budget())
+    found = store.issue(ISSUE._replace(parameters=(("ttl", "1h"),)), Allowance())
     assert verdict(found) == (cls, reason)
     assert len(sent(wire, CREDS)) == 1, "one try"
 
@@ -194,23 +195,23 @@ def test_a_renewal_that_gives_nothing(
     wire: Wire, vault: Vault, store: VaultProvider, reply: Reply, cls: FailureClass, reason: str
 ) -> None:
     vault.replies[RENEW] = reply
-    assert verdict(store.renew_lease(RENEWAL, Budget())) == (cls, reason)
+    assert verdict(store.renew_lease(RENEWAL, Allowance())) == (cls, reason)
     assert len(sent(wire, RENEW)) == 1
 
 
 def test_a_revocation(wire: Wire, vault: Vault, store: VaultProvider) -> None:
-    assert store.revoke_lease(REVOCATION, Budget()) == Revoked()
+    assert store.revoke_lease(REVOCATION, Allowance()) == Revoked()
     vault.replies[REVOKE] = said(403, "permission denied")
-    assert verdict(store.revoke_lease(REVOCATION, Budget())) == (C.DENIED, "permission-denied")
+    assert verdict(store.revoke_lease(REVOCATION, Allowance())) == (C.DENIED, "permission-denied")
     vault.replies[REVOKE] = said(500, "no")
-    assert verdict(store.revoke_lease(REVOCATION, Budget())) == (C.UNAVAILABLE, "server-error")
+    assert verdict(store.revoke_lease(REVOCATION, Allowance())) == (C.UNAVAILABLE, "server-error")
     assert len(sent(wire, REVOKE)) == 3
 
 
 ASK: list[Callable[[VaultProvider], object]] = [
-    lambda store: store.issue(ISSUE, Budget()),
-    lambda store: store.renew_lease(RENEWAL, Budget()),
-    lambda store: store.revoke_lease(REVOCATION, Budget()),
+    lambda store: store.issue(ISSUE, Allowance()),
+    lambda store: store.renew_lease(RENEWAL, Allowance()),
+    lambda store: store.revoke_lease(REVOCATION, Allowance()),
 ]
 
 
@@ -232,13 +233,13 @@ def test_nobody_there_is_unavailable(bench: Bench, ask: Callable[[VaultProvider]
 
 def test_a_token_that_is_dead_is_told_from_one_that_may_not(vault: Vault, store: VaultProvider) -> None:
     vault.replies |= {CREDS: said(403, "permission denied"), "/v1/auth/token/lookup-self": said(403, "bad token")}
-    found = store.issue(ISSUE, Budget())
+    found = store.issue(ISSUE, Allowance())
     assert verdict(found) == (C.DENIED, "token-expired")
     assert isinstance(found, Failure)
     assert found.stale_credential
 
 
 def test_no_token_of_leases_is_revoked_at_the_end(wire: Wire, store: VaultProvider) -> None:
-    store.issue(ISSUE, Budget())
+    store.issue(ISSUE, Allowance())
     store.close()
     assert sent(wire, "/v1/auth/token/revoke-self") == []

@@ -21,12 +21,11 @@ from syncd.model.plan import Action
 from syncd.model.position import Position
 from syncd.model.reference import Fetched, Outcome, RemoteRef
 from syncd.model.secret import LiveSecret
-from syncd.model.selection import Lease, Selection
+from syncd.model.selection import Selection
 from syncd.model.store import Store
 from syncd.redact import SecretValue
 from syncd.target.seam import Home, HomeFailure, Target
 from syncd.testing.memory_home import MemoryHome, Shelf
-from syncd.testing.memory_leases import Engine
 from syncd.testing.memory_provider import MemoryProvider, memory_store
 from syncd.testing.memory_target import Asked, Cluster, MemoryTarget
 from tests.unit.command_line import options
@@ -417,59 +416,3 @@ def test_a_diff_writes_nothing() -> None:
 
     assert {asked.verb for asked in place.cluster.calls} == {"read"}
     assert (place.shelf.key, place.shelf.inventory) == (None, None)
-
-
-# Short-lived secrets
-
-
-def issuing() -> Place:
-    """Make a place with one mapping that has a secret issued."""
-    place = Place(wants("a", data=(), data_from=(Lease("memory", "database/creds/app"),)))
-    place.store.leases.engines["database/creds/app"] = Engine()
-    return place
-
-
-def test_a_person_is_shown_what_would_be_issued_before_anything_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    place = issuing()
-    asked: list[int] = []
-    place.answer(monkeypatch, "no\n", lambda: asked.append(place.store.leases.count("issue")))
-    assert place.apply(yes=False, issue=True) == 1
-    place.answer(monkeypatch, "yes\n", lambda: asked.append(place.store.leases.count("issue")))
-    assert place.apply(yes=False, issue=True) == 0
-    assert asked == [0, 0]
-    assert place.store.leases.count("issue") == 1
-    assert "database/creds/app" in capsys.readouterr().err
-    assert place.apply(issue=True) == 0
-    assert place.store.leases.count("issue") == 1
-
-
-def test_without_the_option_nobody_is_asked_and_it_is_held(capsys: pytest.CaptureFixture[str]) -> None:
-    place = issuing()
-    assert place.apply(yes=False) == 1
-    assert place.apply() == 1
-    assert place.store.leases.asked == []
-    assert place.cluster.writes() == []
-    assert "--issue" in capsys.readouterr().out
-
-
-def test_a_diff_never_issues_whatever_it_is_told() -> None:
-    place = issuing()
-    for issue, outcome in ((False, "held"), (True, "")):
-        (change,) = planned(place.parts(), place.told(issue=issue)).changes  # type: ignore[arg-type]  # Parts is invariant
-        assert (change.action, change.reason, change.outcome) == (Action.CREATE, "would-issue", outcome)
-    place.apply(issue=True)
-    (change,) = planned(place.parts(), place.told()).changes  # type: ignore[arg-type]  # as above
-    assert change.action is Action.UNCHANGED
-    assert place.store.leases.count("issue") == 1
-
-
-def test_a_secret_that_is_pruned_takes_its_lease_along_without_the_option() -> None:
-    place = issuing()
-    place.mappings = (replace(place.mappings[0], when_mapping_gone="delete"), wants("b"))
-    place.apply(issue=True)
-    place.mappings = place.mappings[1:]
-    place.apply(prune=True, allow_deletes=1)
-    assert place.cluster.secrets.keys() == {key("b")}
-    assert place.store.leases.live() == []

@@ -10,8 +10,9 @@ B = TypeVar("B")
 
 
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a pass write one Secret after the other, so that the machine alone says who goes first."""
+    """Have a pass renew and write for one Secret after the other, so that the machine alone says who goes first."""
     monkeypatch.setattr("syncd.writing.run_each", _one_by_one)
+    monkeypatch.setattr("syncd.leases.run_each", _one_by_one)
     monkeypatch.setattr("syncd.daemon.loop.BEAT", 3600.0)
 
 
