@@ -12,7 +12,6 @@ from tests.integration.recipe_sources import docker_login, files, in_clouds, in_
 from tests.kubectl import Made, created
 from tests.recipes import Recipe, around, recipe, recipes, titles
 from tests.servers.keyvault import KeyVault
-from tests.servers.kube import Json
 from tests.servers.moto import Moto
 from tests.servers.world import World
 
@@ -127,12 +126,12 @@ def test_what_is_said_of_adopt_holds_of_the_same_mapping_without_it(shop: World)
     assert shop.live("by-hand") == {"other": b"stays"}
 
 
-def applied(world: World, title: str) -> Json:
+def applied(world: World, title: str) -> dict[str, object]:
     """Apply a recipe; give the whole Secret as the API has it."""
     each = recipe(title)
     configured(world, each)
     world.run("apply", "--yes")
-    found = world.kube.secret(world.namespace, each.names()[0])
+    found: dict[str, object] | None = world.kube.secret(world.namespace, each.names()[0])
     assert found is not None
     return found
 
