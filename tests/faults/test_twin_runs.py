@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -275,6 +276,7 @@ EVENTS = st.lists(
 )
 
 
+@pytest.mark.timeout(300)  # many pairs of daemons, each over minutes of its time
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(FAULTS, WINDOWS, EVENTS)
 @example(Fault("store", "hanging", "vault"), (45.0, LENGTH), [Event("rotate", 70.0, 2)])
